@@ -1,0 +1,101 @@
+//! `POST /v1/kpis/{kpi_id}/points:bulk`: insert-or-ignore of many points, all or nothing (gateway.md 6.2).
+
+use std::time::Duration;
+
+use axum::extract::State;
+use bespin_access::{Action, TenantAccess};
+use bespin_edge::Deps;
+use bespin_entitlements::{Capability, Standing, admit};
+use bespin_kpi::{Batch, KpiError, Point, parse_instant};
+use bespin_metering::MeteredEvent;
+use bespin_primitives::KpiId;
+use bespin_recording::{RecordError, Recording};
+use bespin_table::TableError;
+use bespin_web::{Answer, Body, Call, Problem, float, list, parsed};
+use serde_json::json;
+
+/// How many points one call takes.
+const MAX_POINTS: usize = 10_000;
+
+/// How often an ingest is planned anew because another one into the same KPI was faster. With waits of up to 50 ms
+/// in between, this serves some hundred callers of one KPI at once.
+const ATTEMPTS: u32 = 60;
+const LONGEST_WAIT_MICROS: u64 = 50_000;
+
+fn parse(body: &Body) -> Result<Batch, Problem> {
+    let mut fields = body.fields()?;
+    let points = fields.required(
+        "points",
+        list(1..=MAX_POINTS, |item| {
+            let ts = item.required("ts", parsed(|text| parse_instant(text).map(|_| text.to_owned())));
+            let value = item.required("value", float());
+            // Both were checked, so a point comes of them.
+            Point::parse(&ts?, value?).ok()
+        }),
+    );
+    fields.finish(|| points.map(Batch::of))
+}
+
+pub(crate) async fn ingest(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
+    let body = call.json_with_non_finite()?;
+    let caller = deps.identify(&call).await?;
+    let batch = parse(&body)?;
+    let access = caller.authorise(Action::IngestPoints)?;
+    let catalogue = deps.entitlements.catalogue().await?;
+    let standing = Standing::entitled(&access, &catalogue, Capability::KpiIngest, call.now)?;
+    let kpi_id = call.path("kpi_id");
+    let kpi = KpiId::parse(kpi_id).ok_or_else(|| KpiError::NotFound { kpi_id: kpi_id.to_owned() })?;
+
+    for _ in 0..ATTEMPTS {
+        if let Some(counts) = attempt(&deps, &call, &access, &standing, kpi, &batch).await? {
+            return Ok(Answer::ok(&json!({"inserted": counts.inserted, "ignored": counts.ignored})));
+        }
+        tokio::time::sleep(Duration::from_micros(deps.random.below(LONGEST_WAIT_MICROS))).await;
+    }
+    Err(TableError::Contended.into())
+}
+
+struct Counts {
+    inserted: u64,
+    ignored: u64,
+}
+
+/// Looks, plans and records once: three round trips. `None` when another ingest into the KPI came in between, so
+/// that the plan, and with it the number of new points, no longer holds.
+async fn attempt(
+    deps: &Deps,
+    call: &Call,
+    access: &TenantAccess,
+    standing: &Standing<'_>,
+    kpi: KpiId,
+    batch: &Batch,
+) -> Result<Option<Counts>, Problem> {
+    let rows = deps.kpis.rows(access, kpi);
+    let looked = deps.recorder.look(access, None, call.now, &rows).await?;
+    let [definition, head] = looked.rows.as_slice() else {
+        return Err(Problem::broken("two rows were asked for"));
+    };
+    let Some((_, head)) = deps.kpis.read([definition.as_ref(), head.as_ref()])? else {
+        return Err(KpiError::NotFound { kpi_id: kpi.to_string() }.into());
+    };
+    let plan = deps.kpis.plan_ingest(access, kpi, head.as_ref(), batch).await?;
+    let counts = Counts { inserted: plan.inserted(), ignored: plan.ignored() };
+    if counts.inserted == 0 {
+        return Ok(Some(counts));
+    }
+    let admission = standing.admission(MeteredEvent::KpiPointsIngested, counts.inserted)?;
+    admit(&admission, &looked.usage)?;
+
+    let mut recording = Recording::new(access, call.request_id, call.now).charge(
+        &admission,
+        None,
+        None,
+        deps.recorder.random(),
+    );
+    deps.kpis.write(&mut recording.transaction, access, kpi, head.as_ref(), plan);
+    match deps.recorder.commit(recording).await {
+        Ok(_) => Ok(Some(counts)),
+        Err(RecordError::ChangeRefused(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}

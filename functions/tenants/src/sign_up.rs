@@ -1,0 +1,138 @@
+//! `POST /v1/tenants`: a new tenant with its first admin and key, open to all (gateway.md 3.1).
+//!
+//! The answer shows the API key, and nothing but the answer ever does. So where the client sent an
+//! `Idempotency-Key`, the answer is kept sealed (see [`Seal`]): it opens only for who sends that key again. As
+//! nobody is asked who he is here, such a key must be hard to guess.
+
+use axum::{extract::State, http::StatusCode};
+use bespin_access::{FoundedTenant, NewTenant, Seal};
+use bespin_edge::Deps;
+use bespin_entitlements::start_tenant;
+use bespin_primitives::Timestamp;
+use bespin_recording::{Fingerprint, IdempotencyConflict, KEPT_SECONDS, signup_row};
+use bespin_table::{
+    Change, CommitError, Condition, Item, Key, Refusals, Slot, TableError, Transaction, keys,
+};
+use bespin_web::{Answer, Body, Call, FieldFault, IdempotencyKey, Problem, Step, email, text};
+use serde_json::json;
+
+pub(crate) const PATH: &str = "/v1/tenants";
+
+/// The shortest idempotency key that may guard an API key.
+const MIN_KEY_CHARACTERS: usize = 16;
+
+fn parse(body: &Body) -> Result<NewTenant, Problem> {
+    let mut fields = body.fields()?;
+    let name = fields.required("name", text(1..=255));
+    let region = fields.required("region", text(1..=50));
+    let admin_email = fields.required("admin_email", email());
+    fields.finish(|| Some(NewTenant { name: name?, region: region?, admin_email: admin_email? }))
+}
+
+fn fingerprint(order: &NewTenant) -> Fingerprint {
+    Fingerprint::of(&json!({"name": order.name, "region": order.region, "admin_email": order.admin_email}))
+}
+
+pub(crate) async fn sign_up(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
+    let body = call.json()?;
+    let key = call.optional_idempotency_key()?;
+    let order = parse(&body)?;
+    let claim = key.map(|key| SealedClaim::new(&deps, &key, &order)).transpose()?;
+
+    let mut transaction = Transaction::new();
+    let founded = deps.access.found_tenant(&mut transaction, order, call.now);
+    start_tenant(&mut transaction, founded.tenant.id, call.now);
+    let answer = answer(&founded);
+    let rate = limit_rate(&mut transaction, &deps, &call);
+    let kept = claim.as_ref().map(|claim| claim.keep(&mut transaction, &deps, &answer, call.now));
+
+    match deps.table.commit(transaction).await {
+        Ok(()) => Ok(Answer::json_text(StatusCode::CREATED, answer)),
+        Err(CommitError::Table(error)) => Err(error.into()),
+        Err(CommitError::Refused(refusals)) => {
+            if let (Some(claim), Some(slot)) = (&claim, kept)
+                && let Some(record) = refusals.old(slot)
+            {
+                return claim.replay(record);
+            }
+            Err(refused(&refusals, rate, call.now))
+        }
+    }
+}
+
+fn answer(founded: &FoundedTenant) -> String {
+    let FoundedTenant { tenant, admin, api_key } = founded;
+    json!({
+        "tenant_id": tenant.id, "name": tenant.name, "region": tenant.region, "api_key": api_key.reveal(),
+        "created_at": tenant.created_at,
+        "admin": {"user_id": admin.id, "email": admin.email, "role": admin.role.name()},
+    })
+    .to_string()
+}
+
+/// Counts the sign-up of an address in the minute, as a condition of the sign-up itself.
+fn limit_rate(transaction: &mut Transaction, deps: &Deps, call: &Call) -> Option<Slot> {
+    let most = deps.settings.signups_per_minute?.get();
+    let address = call.address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
+    let minute = call.now.epoch_seconds().div_euclid(60);
+    let change = Change::default().add("signups", &1u64).set("expires_at", &((minute + 2) * 60));
+    let within = Condition::default().and_at_most("signups", &u64::from(most - 1));
+    Some(transaction.update(keys::signups(&address, minute), change, within))
+}
+
+fn refused(refusals: &Refusals, rate: Option<Slot>, now: Timestamp) -> Problem {
+    match rate {
+        Some(rate) if refusals.only(rate) => {
+            let wait = 60 - now.epoch_seconds().rem_euclid(60);
+            Problem::rate_limited(wait.unsigned_abs())
+        }
+        // Fresh random ids that are taken: not in the life of this universe, and harmless.
+        _ => TableError::Contended.into(),
+    }
+}
+
+/// A client's key on this endpoint, outside of any tenant.
+struct SealedClaim {
+    row: Key,
+    key: String,
+    fingerprint: Fingerprint,
+    seal: Seal,
+}
+
+impl SealedClaim {
+    fn new(deps: &Deps, key: &IdempotencyKey, order: &NewTenant) -> Result<Self, Problem> {
+        let key = key.as_str();
+        if key.chars().count() < MIN_KEY_CHARACTERS {
+            let msg = "String should have at least 16 characters, because this key guards an API key";
+            let loc = vec![Step::from("header"), Step::from("Idempotency-Key")];
+            let fault =
+                FieldFault::new("string_too_short", loc, msg).with_bound("min_length", MIN_KEY_CHARACTERS);
+            return Err(Problem::invalid(vec![fault]));
+        }
+        Ok(Self {
+            row: signup_row(PATH, key),
+            key: key.to_owned(),
+            fingerprint: fingerprint(order),
+            seal: Seal::new(deps.access.pepper(), key),
+        })
+    }
+
+    fn keep(&self, transaction: &mut Transaction, deps: &Deps, answer: &str, now: Timestamp) -> Slot {
+        let record = Item::new(self.row.clone())
+            .with("fingerprint", &self.fingerprint.to_bytes())
+            .with("sealed", &self.seal.seal(answer, &*deps.random))
+            .with("created_at", &now)
+            .with("expires_at", &now.plus_seconds(KEPT_SECONDS).epoch_seconds());
+        transaction.put(record, Condition::absent_or_expired(now))
+    }
+
+    fn replay(&self, record: &Item) -> Result<Answer, Problem> {
+        let fingerprint: Vec<u8> = record.get("fingerprint").map_err(TableError::from)?;
+        if fingerprint != self.fingerprint.to_bytes() {
+            return Err(IdempotencyConflict { key: self.key.clone() }.into());
+        }
+        let sealed: Vec<u8> = record.get("sealed").map_err(TableError::from)?;
+        let answer = self.seal.open(&sealed).ok_or_else(|| TableError::from(record.corrupt("sealed")))?;
+        Ok(Answer::json_text(StatusCode::CREATED, answer))
+    }
+}

@@ -1,0 +1,121 @@
+//! The product without a socket.
+
+use std::sync::Arc;
+
+use axum::Router;
+use bespin_access::Pepper;
+use bespin_edge::{Deps, Settings};
+use bespin_embedded::Embedded;
+use bespin_primitives::{Clock, OsRandom, Random, SystemClock};
+use bespin_web::Surface;
+use data_encoding::HEXLOWER;
+
+use crate::{DataFolder, LocalError, LocalSettings, RequestClock, Storage};
+
+const TABLE_NAME: &str = "bespin";
+const PEPPER_FILE: &str = "pepper";
+
+/// Every function's router over an embedded table and queue.
+#[derive(Debug)]
+pub struct Cloud {
+    embedded: Embedded,
+    deps: Deps,
+    router: Router,
+    folder: Option<DataFolder>,
+}
+
+impl Cloud {
+    /// Opens the stores, makes the table and the catalogue if they are not there, and joins all routers.
+    pub async fn open(settings: &LocalSettings) -> Result<Self, LocalError> {
+        Self::open_with(settings, Arc::new(SystemClock), Arc::new(OsRandom)).await
+    }
+
+    /// The same with another clock and another source of randomness.
+    pub async fn open_with(
+        settings: &LocalSettings,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, LocalError> {
+        let (embedded, folder) = match &settings.storage {
+            Storage::Memory => (Embedded::open_in_memory()?, None),
+            Storage::Folder(path) => {
+                let folder = DataFolder::open(path)?;
+                (Embedded::open(folder.path())?, Some(folder))
+            }
+        };
+        let edge_settings = edge_settings(settings, pepper(folder.as_ref(), &*random)?);
+        let surface = Surface {
+            clock: Arc::new(RequestClock { clock: Arc::clone(&clock), header_counts: settings.test_clock }),
+            random: Arc::clone(&random),
+            cors_origins: edge_settings.cors_origins.clone(),
+            // On a developer's machine every answer tells what it cost.
+            expose_cost: true,
+            per_tenant_per_second: edge_settings.per_tenant_per_second,
+            per_address_per_second: edge_settings.per_address_per_second,
+        };
+        let deps = Deps::new(&embedded.connection(), edge_settings, clock, random);
+        deps.table.create_if_absent().await?;
+        deps.entitlements.catalogue().await?;
+        let router = surface.wrap(routes(&deps));
+        Ok(Self { embedded, deps, router, folder })
+    }
+
+    /// All routes, as strangers see them.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// The joined parts.
+    pub fn deps(&self) -> &Deps {
+        &self.deps
+    }
+
+    /// The stores, with their faults.
+    pub fn embedded(&self) -> &Embedded {
+        &self.embedded
+    }
+
+    /// Where the data stay, unless in memory.
+    pub fn folder(&self) -> Option<&DataFolder> {
+        self.folder.as_ref()
+    }
+}
+
+/// Every function's routes over one set of parts, so that a change made through one shows at once in all.
+fn routes(deps: &Deps) -> Router {
+    bespin_fn_tenants::routes(deps.clone())
+        .merge(bespin_fn_tools::routes(deps.clone()))
+        .merge(bespin_fn_kpis::routes(deps.clone()))
+        .merge(bespin_fn_briefs::routes(deps.clone()))
+}
+
+fn edge_settings(settings: &LocalSettings, pepper: Pepper) -> Settings {
+    Settings {
+        table_name: TABLE_NAME.to_owned(),
+        pepper,
+        key_environment: "local".to_owned(),
+        cors_origins: bespin_web::cors_origins(settings.cors_origins.as_deref()),
+        signups_per_minute: settings.signups_per_minute,
+        per_tenant_per_second: None,
+        per_address_per_second: None,
+        auth_failures_per_minute: None,
+    }
+}
+
+/// The secret of this folder, made at its first use. Without it no stored key would be recognised.
+fn pepper(folder: Option<&DataFolder>, random: &dyn Random) -> Result<Pepper, LocalError> {
+    let stored = folder.map(|folder| folder.read(PEPPER_FILE)).transpose()?.flatten();
+    if let Some(pepper) = stored {
+        return Pepper::parse(pepper.trim()).ok_or_else(|| LocalError::Damaged {
+            file: folder.map(|folder| folder.path().join(PEPPER_FILE)).unwrap_or_default(),
+            reason: "the secret is too short".to_owned(),
+        });
+    }
+    let mut secret = [0; 32];
+    random.fill(&mut secret);
+    let secret = HEXLOWER.encode(&secret);
+    if let Some(folder) = folder {
+        folder.write(PEPPER_FILE, &secret)?;
+    }
+    Pepper::parse(&secret).ok_or_else(|| LocalError::DemoTenant("64 digits are long enough".to_owned()))
+}

@@ -1,0 +1,155 @@
+//! The local cloud behind loopback ports.
+
+use std::{
+    future::Future,
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time};
+
+use crate::{Cloud, DemoTenant, LocalError, LocalSettings};
+
+/// How often items whose time to live is over are deleted.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How long a stop waits for open requests.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The product and its two stores, each on a port of this machine.
+#[derive(Debug)]
+pub struct Server {
+    cloud: Cloud,
+    demo_tenant: DemoTenant,
+    product: TcpListener,
+    dynamodb: TcpListener,
+    sqs: TcpListener,
+}
+
+impl Server {
+    /// Takes the ports and opens the cloud. Nothing is served yet.
+    pub async fn open(settings: &LocalSettings) -> Result<Self, LocalError> {
+        // Ports first: a second start must not touch the data of the first.
+        let product = listen(settings.port, "PORT").await?;
+        let main = address(&product).port();
+        let dynamodb = listen_beside(settings.dynamodb_port, "DYNAMODB_PORT", main, 1).await?;
+        let sqs = listen_beside(settings.sqs_port, "SQS_PORT", main, 2).await?;
+        let cloud = Cloud::open(settings).await?;
+        let demo_tenant = DemoTenant::of(&cloud).await?;
+        Ok(Self { cloud, demo_tenant, product, dynamodb, sqs })
+    }
+
+    /// Where the product listens.
+    pub fn product(&self) -> SocketAddr {
+        address(&self.product)
+    }
+
+    /// Where the table listens, for other tools.
+    pub fn dynamodb(&self) -> SocketAddr {
+        address(&self.dynamodb)
+    }
+
+    /// Where the queues listen, for other tools.
+    pub fn sqs(&self) -> SocketAddr {
+        address(&self.sqs)
+    }
+
+    /// The tenant to try things with.
+    pub fn demo_tenant(&self) -> &DemoTenant {
+        &self.demo_tenant
+    }
+
+    /// Where the data stay; `None` in memory.
+    pub fn folder(&self) -> Option<&std::path::Path> {
+        self.cloud.folder().map(crate::DataFolder::path)
+    }
+
+    /// Serves until `stop` is done, then lets open requests end, for a few seconds at most.
+    pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), LocalError> {
+        let (stopping, stopped) = watch::channel(false);
+        let until_stopped = move || {
+            let mut stopped = stopped.clone();
+            // An error means that the sender is gone, which is a stop, too.
+            async move { drop(stopped.wait_for(|stopped| *stopped).await) }
+        };
+        let embedded = self.cloud.embedded().clone();
+        let stores: [JoinHandle<()>; 3] = [
+            tokio::spawn(serve_dynamodb(embedded.clone(), self.dynamodb, until_stopped())),
+            tokio::spawn(serve_sqs(embedded.clone(), self.sqs, until_stopped())),
+            tokio::spawn(sweep(embedded, until_stopped())),
+        ];
+        let service = self.cloud.router().into_make_service_with_connect_info::<SocketAddr>();
+        let product =
+            axum::serve(self.product, service).with_graceful_shutdown(until_stopped()).into_future();
+        let product = tokio::spawn(product);
+        stop.await;
+        // Nobody listens any more only if everything has ended already.
+        let _ = stopping.send(true);
+        let ended = time::timeout(PATIENCE, product).await;
+        for store in stores {
+            store.abort();
+        }
+        match ended {
+            Ok(Ok(Err(error))) => Err(LocalError::Serve(error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+async fn serve_dynamodb(
+    embedded: bespin_embedded::Embedded,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) {
+    if let Err(error) = embedded.dynamodb().serve(listener, stop).await {
+        tracing::error!(%error, "the port of the table is closed");
+    }
+}
+
+async fn serve_sqs(
+    embedded: bespin_embedded::Embedded,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) {
+    if let Err(error) = embedded.sqs().serve(listener, stop).await {
+        tracing::error!(%error, "the port of the queues is closed");
+    }
+}
+
+/// Deletes what has expired, as the service does by itself. Reads never rely on it.
+async fn sweep(embedded: bespin_embedded::Embedded, stop: impl Future<Output = ()>) {
+    let mut stop = std::pin::pin!(stop);
+    while time::timeout(SWEEP_EVERY, &mut stop).await.is_err() {
+        if let Err(error) = embedded.dynamodb().sweep_ttl() {
+            tracing::warn!(%error, "expired items were not deleted");
+        }
+    }
+}
+
+async fn listen(port: u16, setting: &'static str) -> Result<TcpListener, LocalError> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => LocalError::PortInUse { port, setting },
+        _ => LocalError::Port { port, reason: error },
+    })
+}
+
+/// A port for other tools: the one that was asked for, or the one so many after the product's if it is free.
+async fn listen_beside(
+    asked: Option<u16>,
+    setting: &'static str,
+    main: u16,
+    after: u16,
+) -> Result<TcpListener, LocalError> {
+    if let Some(port) = asked {
+        return listen(port, setting).await;
+    }
+    match listen(main.saturating_add(after), setting).await {
+        Ok(listener) => Ok(listener),
+        Err(_) => listen(0, setting).await,
+    }
+}
+
+fn address(listener: &TcpListener) -> SocketAddr {
+    // A listener that is bound has an address.
+    listener.local_addr().unwrap_or_else(|_| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+}

@@ -1,0 +1,119 @@
+//! What the local cloud is told by its environment. `README.md` lists every setting.
+
+use std::{num::NonZeroU32, path::PathBuf};
+
+use crate::LocalError;
+
+/// Where the data stay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Storage {
+    /// Nowhere: they end with the process.
+    Memory,
+    /// In files of this folder.
+    Folder(PathBuf),
+}
+
+/// Everything the local cloud is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalSettings {
+    /// `PORT`: the product; 0 lets the operating system choose.
+    pub port: u16,
+    /// `DYNAMODB_PORT`: the table, for other tools. Not set: the port after `PORT`, or any other if that is taken.
+    pub dynamodb_port: Option<u16>,
+    /// `SQS_PORT`: the queues, for other tools. Not set: the second port after `PORT`, or any other.
+    pub sqs_port: Option<u16>,
+    /// `BESPIN_DATA`.
+    pub storage: Storage,
+    /// `CORS_ORIGINS`.
+    pub cors_origins: Option<String>,
+    /// `SIGNUP_LIMIT_PER_MINUTE`; `None` is off.
+    pub signups_per_minute: Option<NonZeroU32>,
+    /// `TEST_CLOCK`: a request's `X-Test-Now` header is its clock.
+    pub test_clock: bool,
+}
+
+impl Default for LocalSettings {
+    /// In memory, on ports that the operating system chooses: what tests want.
+    fn default() -> Self {
+        Self {
+            port: 0,
+            dynamodb_port: None,
+            sqs_port: None,
+            storage: Storage::Memory,
+            cors_origins: None,
+            signups_per_minute: None,
+            test_clock: false,
+        }
+    }
+}
+
+impl LocalSettings {
+    /// Reads the settings; an empty one counts as not set.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, LocalError> {
+        let find = |name: &str| lookup(name).filter(|value| !value.is_empty());
+        let port = |name| find(name).map(|given| parse_port(name, given)).transpose();
+        let storage = match find("BESPIN_DATA") {
+            None => Storage::Folder(PathBuf::from(".bespin")),
+            Some(memory) if memory == ":memory:" => Storage::Memory,
+            Some(folder) => Storage::Folder(PathBuf::from(folder)),
+        };
+        Ok(Self {
+            port: port("PORT")?.unwrap_or(8000),
+            dynamodb_port: port("DYNAMODB_PORT")?,
+            sqs_port: port("SQS_PORT")?,
+            storage,
+            cors_origins: find("CORS_ORIGINS"),
+            signups_per_minute: find("SIGNUP_LIMIT_PER_MINUTE").map(parse_rate).transpose()?.flatten(),
+            test_clock: find("TEST_CLOCK").map(parse_switch).transpose()?.unwrap_or(false),
+        })
+    }
+}
+
+fn parse_port(name: &'static str, given: String) -> Result<u16, LocalError> {
+    given.parse().map_err(|_| LocalError::Setting { name, expected: "a port from 0 to 65535", given })
+}
+
+fn parse_rate(given: String) -> Result<Option<NonZeroU32>, LocalError> {
+    let name = "SIGNUP_LIMIT_PER_MINUTE";
+    let rate = given.parse().map_err(|_| LocalError::Setting {
+        name,
+        expected: "a whole number, 0 for no limit",
+        given,
+    })?;
+    Ok(NonZeroU32::new(rate))
+}
+
+fn parse_switch(given: String) -> Result<bool, LocalError> {
+    match given.as_str() {
+        "1" => Ok(true),
+        "0" => Ok(false),
+        _ => Err(LocalError::Setting { name: "TEST_CLOCK", expected: "0 or 1", given }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(settings: &[(&str, &str)]) -> Result<LocalSettings, String> {
+        let find =
+            |name: &str| settings.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+        LocalSettings::from_lookup(find).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn without_settings_it_is_port_8000_and_a_folder_that_git_ignores() {
+        let settings = read(&[]).unwrap();
+
+        assert_eq!(settings.port, 8000);
+        assert_eq!(settings.storage, Storage::Folder(PathBuf::from(".bespin")));
+        assert_eq!(settings.signups_per_minute, None);
+        assert!(!settings.test_clock);
+    }
+
+    #[test]
+    fn a_senseless_setting_is_told_in_one_sentence() {
+        assert_eq!(read(&[("PORT", "high")]).unwrap_err(), "PORT must be a port from 0 to 65535, not 'high'");
+        assert_eq!(read(&[("TEST_CLOCK", "yes")]).unwrap_err(), "TEST_CLOCK must be 0 or 1, not 'yes'");
+    }
+}

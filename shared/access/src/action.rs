@@ -1,0 +1,49 @@
+//! What callers do, and which roles may do it (gateway.md 2).
+
+use crate::Role;
+
+/// Something a role is needed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Make a user of the own tenant.
+    CreateUser,
+    /// Invoke a tool.
+    InvokeTool,
+    /// Define a KPI.
+    CreateKpi,
+    /// Send points of a KPI.
+    IngestPoints,
+    /// List KPIs, read the latest point.
+    ReadKpis,
+    /// Make the brief of a date.
+    MaterializeBrief,
+    /// Read briefs.
+    ReadBriefs,
+}
+
+impl Action {
+    /// Whether `role` may do this.
+    pub fn is_allowed_to(self, role: Role) -> bool {
+        match self {
+            Self::CreateUser
+            | Self::InvokeTool
+            | Self::CreateKpi
+            | Self::IngestPoints
+            | Self::MaterializeBrief => role == Role::Admin,
+            Self::ReadKpis | Self::ReadBriefs => true,
+        }
+    }
+
+    /// The words after "is not authorized to".
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::CreateUser => "create users",
+            Self::InvokeTool => "invoke tools",
+            Self::CreateKpi => "create KPIs",
+            Self::IngestPoints => "ingest KPI points",
+            Self::ReadKpis => "read KPIs",
+            Self::MaterializeBrief => "materialize briefs",
+            Self::ReadBriefs => "read briefs",
+        }
+    }
+}

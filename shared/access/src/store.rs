@@ -1,0 +1,237 @@
+//! Reads and writes of tenants, users and keys.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bespin_primitives::{ApiKeyId, Clock, Random, TenantId, Timestamp, UserId};
+use bespin_table::{Condition, Item, Key, Row, Table, TableError, Transaction, keys};
+use quick_cache::sync::Cache;
+
+use crate::{
+    AccessError, ApiKey, Caller, Credentials, KeyHash, Pepper, Role, Tenant, TenantAccess, User,
+    caller::Profile,
+};
+
+/// For how long a caller's profile is believed: a change made by another process shows at the latest then.
+pub const CACHED_SECONDS: i64 = 5;
+
+/// How many callers are remembered; the least used are forgotten first.
+const CACHED_CALLERS: usize = 10_000;
+
+/// Who may do what. One for each process, shared by everything in it, so that a change made here shows in the
+/// next call.
+#[derive(Debug)]
+pub struct Access {
+    table: Table,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    pepper: Pepper,
+    environment: String,
+    callers: Cache<CallerKey, (Timestamp, Arc<Profile>)>,
+    /// Counts changes: what was loaded before a change is not put into the cache after it.
+    changes: AtomicU64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct CallerKey {
+    tenant_id: TenantId,
+    user_id: UserId,
+    key_hash: KeyHash,
+}
+
+/// What a sign-up says.
+#[derive(Debug, Clone)]
+pub struct NewTenant {
+    /// 1 to 255 characters.
+    pub name: String,
+    /// 1 to 50 characters.
+    pub region: String,
+    /// A valid address.
+    pub admin_email: String,
+}
+
+/// What a sign-up makes.
+#[derive(Debug)]
+pub struct FoundedTenant {
+    /// The tenant.
+    pub tenant: Tenant,
+    /// Its first admin.
+    pub admin: User,
+    /// Its first key, which nobody can show again.
+    pub api_key: ApiKey,
+}
+
+impl Access {
+    /// Access over `table`. Keys are hashed with `pepper` and carry `environment` (lower-case letters, digits).
+    pub fn new(
+        table: Table,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        pepper: Pepper,
+        environment: String,
+    ) -> Self {
+        let callers = Cache::new(CACHED_CALLERS);
+        Self { table, clock, random, pepper, environment, callers, changes: AtomicU64::new(0) }
+    }
+
+    /// The secret that hashes are keyed with.
+    pub fn pepper(&self) -> &Pepper {
+        &self.pepper
+    }
+
+    /// Proves tenant, key and user, in this order. A warm caller costs no read, a cold one one round trip, and
+    /// a key that is none of ours nothing.
+    pub async fn authenticate(&self, credentials: &Credentials) -> Result<Caller, AccessError> {
+        let tenant_id = TenantId::parse(&credentials.tenant_id).ok_or(AccessError::InvalidCredentials)?;
+        let api_key = ApiKey::parse(&credentials.api_key).ok_or(AccessError::InvalidCredentials)?;
+        let key_hash = api_key.hash(&self.pepper);
+        let Some(user_id) = UserId::parse(&credentials.user_id) else {
+            // No user has such an id; but who lacks the key must not learn even that.
+            self.prove_key(tenant_id, &key_hash).await?;
+            return Err(AccessError::UnknownUser);
+        };
+        let known_as = CallerKey { tenant_id, user_id, key_hash };
+        if let Some(profile) = self.cached(&known_as) {
+            return Ok(Caller::new(profile));
+        }
+        let changes = self.changes.load(Ordering::Acquire);
+        let profile = Arc::new(self.load(&known_as).await?);
+        if self.changes.load(Ordering::Acquire) == changes {
+            self.callers.insert(known_as, (self.clock.now(), Arc::clone(&profile)));
+        }
+        Ok(Caller::new(profile))
+    }
+
+    fn cached(&self, known_as: &CallerKey) -> Option<Arc<Profile>> {
+        let (loaded_at, profile) = self.callers.get(known_as)?;
+        let now = self.clock.now();
+        // A clock set back must not make a profile live longer.
+        let fresh = loaded_at <= now && now < loaded_at.plus_seconds(CACHED_SECONDS);
+        fresh.then_some(profile)
+    }
+
+    async fn prove_key(&self, tenant_id: TenantId, key_hash: &KeyHash) -> Result<(), AccessError> {
+        let wanted = [keys::tenant(tenant_id), keys::api_key(tenant_id, key_hash.as_str())];
+        let found = self.table.get_all(&wanted).await?;
+        proved(&found, tenant_id, key_hash).map(|_| ())
+    }
+
+    async fn load(&self, caller: &CallerKey) -> Result<Profile, AccessError> {
+        let CallerKey { tenant_id, user_id, key_hash } = caller;
+        let wanted = [
+            keys::tenant(*tenant_id),
+            keys::api_key(*tenant_id, key_hash.as_str()),
+            keys::daily_limits(*tenant_id),
+            keys::subscription(*tenant_id),
+            keys::user(*tenant_id, *user_id),
+            keys::user_owner(*user_id),
+        ];
+        let mut found = self.table.get_all(&wanted).await?;
+        let tenant = proved(&found, *tenant_id, key_hash)?;
+        let [_, _, limits, subscription, user, owner] = wanted;
+        let user = match found.get(&user) {
+            Some(user) => User::read(user).map_err(TableError::from)?,
+            None if found.contains_key(&owner) => return Err(AccessError::ForeignUser),
+            None => return Err(AccessError::UnknownUser),
+        };
+        Ok(Profile { tenant, user, limits: found.remove(&limits), subscription: found.remove(&subscription) })
+    }
+
+    /// Forgets what is remembered of a tenant's callers, after any change to its keys, users, limits or plan.
+    pub fn forget(&self, tenant_id: TenantId) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+        self.callers.retain(|caller, _| caller.tenant_id != tenant_id);
+    }
+
+    /// Adds to `transaction` the rows of a new tenant, its first admin and its first key. The entitlements add
+    /// theirs.
+    pub fn found_tenant(
+        &self,
+        transaction: &mut Transaction,
+        order: NewTenant,
+        now: Timestamp,
+    ) -> FoundedTenant {
+        let tenant = Tenant {
+            id: TenantId::random(&*self.random),
+            name: order.name,
+            region: order.region,
+            created_at: now,
+        };
+        transaction.put(tenant.at(keys::tenant(tenant.id)), Condition::absent());
+        transaction.put(tenant.at(keys::tenant_by_creation(tenant.id, now)), Condition::absent());
+        let admin = self.put_user(transaction, tenant.id, order.admin_email, Role::Admin, now);
+        let api_key = self.put_api_key(transaction, tenant.id, now);
+        FoundedTenant { tenant, admin, api_key }
+    }
+
+    /// Adds to `transaction` the rows of a new user of the caller's tenant.
+    pub fn create_user(
+        &self,
+        transaction: &mut Transaction,
+        access: &TenantAccess,
+        email: String,
+        role: Role,
+        now: Timestamp,
+    ) -> User {
+        self.put_user(transaction, access.tenant_id(), email, role, now)
+    }
+
+    /// Adds to `transaction` one more key of the caller's tenant. The keys it has stay good.
+    pub fn add_api_key(
+        &self,
+        transaction: &mut Transaction,
+        access: &TenantAccess,
+        now: Timestamp,
+    ) -> ApiKey {
+        self.put_api_key(transaction, access.tenant_id(), now)
+    }
+
+    fn put_user(
+        &self,
+        transaction: &mut Transaction,
+        tenant_id: TenantId,
+        email: String,
+        role: Role,
+        now: Timestamp,
+    ) -> User {
+        let user = User { id: UserId::random(&*self.random), tenant_id, email, role, created_at: now };
+        transaction.put(user.at(keys::user(tenant_id, user.id)), Condition::absent());
+        transaction.put(user.at(keys::user_by_creation(tenant_id, now, user.id)), Condition::absent());
+        let owner = Item::new(keys::user_owner(user.id)).with("tenant_id", &tenant_id);
+        transaction.put(owner, Condition::absent());
+        user
+    }
+
+    fn put_api_key(&self, transaction: &mut Transaction, tenant_id: TenantId, now: Timestamp) -> ApiKey {
+        let api_key = ApiKey::random(&self.environment, &*self.random);
+        let hash = api_key.hash(&self.pepper);
+        let row = Item::new(keys::api_key(tenant_id, hash.as_str()))
+            .with("key_id", &ApiKeyId::random(&*self.random))
+            .with("hash", &hash.as_str().to_owned())
+            .with("fingerprint", &api_key.fingerprint().to_owned())
+            .with("created_at", &now);
+        transaction.put(row, Condition::absent());
+        api_key
+    }
+}
+
+/// The tenant, if it exists and the key is one of its own.
+fn proved(
+    found: &HashMap<Key, Item>,
+    tenant_id: TenantId,
+    key_hash: &KeyHash,
+) -> Result<Tenant, AccessError> {
+    let tenant = found.get(&keys::tenant(tenant_id)).ok_or(AccessError::InvalidCredentials)?;
+    let key =
+        found.get(&keys::api_key(tenant_id, key_hash.as_str())).ok_or(AccessError::InvalidCredentials)?;
+    let stored: String = key.get("hash").map_err(TableError::from)?;
+    if !key_hash.matches(&stored) {
+        return Err(AccessError::InvalidCredentials);
+    }
+    Tenant::read(tenant).map_err(|error| TableError::from(error).into())
+}

@@ -1,0 +1,93 @@
+//! Reads and writes of briefs. A brief is kept as the text of its answer: it is never changed, so whoever asks
+//! gets the same bytes.
+
+use bespin_access::TenantAccess;
+use bespin_kpi::Kpis;
+use bespin_primitives::Date;
+use bespin_table::{Condition, Item, Key, Query, Slot, StoredText, Table, TableError, Transaction, keys};
+use futures::{StreamExt, TryStreamExt, stream};
+
+use crate::{Brief, BriefOrder, Movement};
+
+/// How many KPIs are read at the same time.
+const AT_A_TIME: usize = 16;
+
+/// Briefs, by way of the table.
+#[derive(Debug, Clone)]
+pub struct Briefs {
+    table: Table,
+}
+
+impl Briefs {
+    /// Over `table`.
+    pub fn new(table: Table) -> Self {
+        Self { table }
+    }
+
+    /// The row of the brief of a date.
+    pub fn row(&self, access: &TenantAccess, date: Date) -> Key {
+        keys::brief(access.tenant_id(), date)
+    }
+
+    /// The text of a brief whose row was read.
+    pub async fn text(&self, access: &TenantAccess, row: &Item) -> Result<String, TableError> {
+        self.table.whole_text(access.tenant_id(), StoredText::read(row)?).await
+    }
+
+    /// The brief of a date, as text.
+    pub async fn of_date(&self, access: &TenantAccess, date: Date) -> Result<Option<String>, TableError> {
+        match self.table.get(self.row(access, date)).await? {
+            Some(row) => self.text(access, &row).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The brief of the greatest date, as text: not the one made last (gateway.md 7.3).
+    pub async fn latest(&self, access: &TenantAccess) -> Result<Option<String>, TableError> {
+        let newest = Query::of(keys::briefs(access.tenant_id())).newest_first().limit(1);
+        match self.table.query(newest).await?.items.first() {
+            Some(row) => self.text(access, row).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// How each KPI of the tenant moved. Reads three rows and at most three leaves for each KPI, whatever the
+    /// number of its points.
+    pub async fn movements(
+        &self,
+        access: &TenantAccess,
+        kpis: &Kpis,
+        order: &BriefOrder,
+    ) -> Result<Vec<Movement>, TableError> {
+        let with_points = kpis.all(access).await?.into_iter().filter(|(_, head)| head.is_some());
+        stream::iter(with_points)
+            .map(|(kpi, _)| async move {
+                let change =
+                    kpis.change(access, kpi.id, order.last_instant(), order.window_days.into()).await?;
+                Ok(change.map(|change| Movement { kpi, change }))
+            })
+            .buffer_unordered(AT_A_TIME)
+            .try_filter_map(|movement| async { Ok(movement) })
+            .try_collect()
+            .await
+    }
+
+    /// Adds the brief to `transaction`, unless there is one of its date. The slot is that condition's. A text too
+    /// large for a row is written beforehand.
+    pub async fn put(
+        &self,
+        transaction: &mut Transaction,
+        access: &TenantAccess,
+        brief: &Brief,
+        text: String,
+    ) -> Result<Slot, TableError> {
+        let date = brief.content.date;
+        let text = self.table.keep_text(access.tenant_id(), &brief.id.to_string(), text, None).await?;
+        let mut row = Item::new(self.row(access, date))
+            .with("brief_id", &brief.id)
+            .with("date", &date)
+            .with("request_id", &brief.request_id);
+        text.write(&mut row);
+        Ok(transaction.put(row, Condition::absent()))
+    }
+}

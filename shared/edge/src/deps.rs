@@ -1,0 +1,109 @@
+//! The joined parts.
+
+use std::sync::Arc;
+
+use axum::Router;
+use bespin_access::Access;
+use bespin_aws::Connection;
+use bespin_briefs::Briefs;
+use bespin_entitlements::Entitlements;
+use bespin_kpi::Kpis;
+use bespin_metering::Metering;
+use bespin_primitives::{Clock, OsRandom, Random, SystemClock};
+use bespin_recording::Recorder;
+use bespin_table::Table;
+use bespin_web::{FailureLimiter, ProcessClock, Surface};
+
+use crate::{Settings, SettingsError};
+
+/// Everything a function may need. Cloning is cheap: all clones share their caches, so that in one process every
+/// change shows in the next call.
+#[derive(Debug, Clone)]
+pub struct Deps {
+    /// The one table.
+    pub table: Table,
+    /// Who may do what.
+    pub access: Arc<Access>,
+    /// What tenants may use.
+    pub entitlements: Arc<Entitlements>,
+    /// What they used.
+    pub metering: Metering,
+    /// The one transaction.
+    pub recorder: Arc<Recorder>,
+    /// KPIs and their points.
+    pub kpis: Kpis,
+    /// Daily briefs.
+    pub briefs: Briefs,
+    /// Where ids and keys come from.
+    pub random: Arc<dyn Random>,
+    /// What the process was told.
+    pub settings: Arc<Settings>,
+    pub(crate) failures: Option<Arc<FailureLimiter>>,
+}
+
+impl Deps {
+    /// Joins the parts. `clock` is the process's own: it ages caches, never decides a rule.
+    pub fn new(
+        connection: &Connection,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        let table = Table::new(connection, &settings.table_name, Arc::clone(&random));
+        let access = Access::new(
+            table.clone(),
+            Arc::clone(&clock),
+            Arc::clone(&random),
+            settings.pepper.clone(),
+            settings.key_environment.clone(),
+        );
+        let minute = std::num::NonZeroU32::MIN.saturating_add(59);
+        let failures =
+            settings.auth_failures_per_minute.map(|most| Arc::new(FailureLimiter::new(most, minute)));
+        Self {
+            access: Arc::new(access),
+            entitlements: Arc::new(Entitlements::new(table.clone(), clock)),
+            metering: Metering::new(table.clone()),
+            recorder: Arc::new(Recorder::new(table.clone(), Arc::clone(&random))),
+            kpis: Kpis::new(table.clone()),
+            briefs: Briefs::new(table.clone()),
+            random,
+            settings: Arc::new(settings),
+            failures,
+            table,
+        }
+    }
+}
+
+/// A function's process: the joined parts and what surrounds its router.
+#[derive(Debug)]
+pub struct Edge {
+    /// The joined parts.
+    pub deps: Deps,
+    surface: Surface,
+}
+
+impl Edge {
+    /// Joins everything as the environment says. The client is made here, in the init phase of a Lambda, because
+    /// every function needs it.
+    pub fn from_env() -> Result<Self, SettingsError> {
+        bespin_web::init_logging();
+        let settings = Settings::from_lookup(|name| std::env::var(name).ok())?;
+        let connection = Connection::from_env()?;
+        let surface = Surface {
+            clock: Arc::new(ProcessClock(Arc::new(SystemClock))),
+            random: Arc::new(OsRandom),
+            cors_origins: settings.cors_origins.clone(),
+            expose_cost: false,
+            per_tenant_per_second: settings.per_tenant_per_second,
+            per_address_per_second: settings.per_address_per_second,
+        };
+        let deps = Deps::new(&connection, settings, Arc::new(SystemClock), Arc::new(OsRandom));
+        Ok(Self { deps, surface })
+    }
+
+    /// Serves one function's routes: in Lambda its events, elsewhere a port of this machine.
+    pub async fn serve(self, routes: impl FnOnce(Deps) -> Router) -> Result<(), lambda_http::Error> {
+        bespin_web::serve(self.surface.wrap(routes(self.deps))).await
+    }
+}

@@ -1,0 +1,9 @@
+//! What a function is made from: its settings, the joined parts ([`Deps`]), and the first steps of every
+//! request ([`Deps::identify`]). Only this crate joins the parts.
+
+mod deps;
+mod identify;
+mod settings;
+
+pub use deps::{Deps, Edge};
+pub use settings::{Settings, SettingsError};

@@ -1,0 +1,136 @@
+//! What a process is told by its environment. `README.md` lists every setting.
+
+use std::num::NonZeroU32;
+
+use bespin_access::Pepper;
+use bespin_aws::ConnectionError;
+
+/// Everything that functions are told. The local cloud fills it in its own way.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The name of the one table.
+    pub table_name: String,
+    /// What API keys are hashed with.
+    pub pepper: Pepper,
+    /// The word in API keys that tells where they are good: lower-case letters and digits.
+    pub key_environment: String,
+    /// Origins whose pages may call us.
+    pub cors_origins: Vec<String>,
+    /// Sign-ups an address may make in a minute; `None` is no limit.
+    pub signups_per_minute: Option<NonZeroU32>,
+    /// Requests a second of one tenant and one key, in one process; `None` is no limit.
+    pub per_tenant_per_second: Option<NonZeroU32>,
+    /// Requests a second from one address, in one process; `None` is no limit.
+    pub per_address_per_second: Option<NonZeroU32>,
+    /// Failed authentications an address may make in a minute, in one process; `None` is no limit.
+    pub auth_failures_per_minute: Option<NonZeroU32>,
+}
+
+/// A setting that is missing or makes no sense.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A setting without which nothing works.
+    #[error("{0} is not set")]
+    Missing(&'static str),
+    /// A setting that cannot be what it says.
+    #[error("{name} must be {expected}")]
+    Invalid {
+        /// The setting.
+        name: &'static str,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// How to reach AWS is not clear.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+}
+
+impl Settings {
+    /// Reads the settings of a Lambda.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let required =
+            |name: &'static str| lookup(name).filter(|s| !s.is_empty()).ok_or(SettingsError::Missing(name));
+        let pepper = Pepper::parse(&required("API_KEY_PEPPER")?)
+            .ok_or(SettingsError::Invalid { name: "API_KEY_PEPPER", expected: "at least 16 bytes long" })?;
+        Ok(Self {
+            table_name: required("TABLE_NAME")?,
+            pepper,
+            key_environment: key_environment(&lookup)?,
+            cors_origins: bespin_web::cors_origins(lookup("CORS_ORIGINS").as_deref()),
+            signups_per_minute: rate(&lookup, "SIGNUP_LIMIT_PER_MINUTE")?,
+            per_tenant_per_second: rate(&lookup, "TENANT_LIMIT_PER_SECOND")?,
+            per_address_per_second: rate(&lookup, "ADDRESS_LIMIT_PER_SECOND")?,
+            auth_failures_per_minute: rate(&lookup, "AUTH_FAILURES_PER_MINUTE")?,
+        })
+    }
+}
+
+/// A rate, where absent, empty and 0 mean that there is no limit.
+fn rate(
+    lookup: &impl Fn(&str) -> Option<String>,
+    name: &'static str,
+) -> Result<Option<NonZeroU32>, SettingsError> {
+    let text = lookup(name).unwrap_or_default();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let number = text
+        .parse()
+        .map_err(|_| SettingsError::Invalid { name, expected: "a whole number, 0 for no limit" })?;
+    Ok(NonZeroU32::new(number))
+}
+
+fn key_environment(lookup: &impl Fn(&str) -> Option<String>) -> Result<String, SettingsError> {
+    let name = "KEY_ENVIRONMENT";
+    let environment = lookup(name).filter(|s| !s.is_empty()).unwrap_or_else(|| "live".to_owned());
+    if environment.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
+        Ok(environment)
+    } else {
+        Err(SettingsError::Invalid { name, expected: "lower-case letters and digits" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn read(settings: &[(&str, &str)]) -> Result<Settings, String> {
+        let find =
+            |name: &str| settings.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+        Settings::from_lookup(find).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_missing_or_senseless_setting_is_named() {
+        let good = [("TABLE_NAME", "bespin"), ("API_KEY_PEPPER", "0123456789abcdef")];
+
+        assert_eq!(read(&good[..1]).unwrap_err(), "API_KEY_PEPPER is not set");
+        assert_eq!(read(&good[1..]).unwrap_err(), "TABLE_NAME is not set");
+        assert_eq!(
+            read(&[good[0], ("API_KEY_PEPPER", "short")]).unwrap_err(),
+            "API_KEY_PEPPER must be at least 16 bytes long"
+        );
+        assert_eq!(
+            read(&[good[0], good[1], ("SIGNUP_LIMIT_PER_MINUTE", "many")]).unwrap_err(),
+            "SIGNUP_LIMIT_PER_MINUTE must be a whole number, 0 for no limit"
+        );
+    }
+
+    #[test]
+    fn a_rate_of_zero_is_no_limit() {
+        let settings = read(&[
+            ("TABLE_NAME", "bespin"),
+            ("API_KEY_PEPPER", "0123456789abcdef"),
+            ("SIGNUP_LIMIT_PER_MINUTE", "0"),
+            ("TENANT_LIMIT_PER_SECOND", "50"),
+            ("CORS_ORIGINS", "https://a.example, ,https://b.example"),
+        ])
+        .unwrap();
+
+        assert_eq!(settings.signups_per_minute, None);
+        assert_eq!(settings.per_tenant_per_second, NonZeroU32::new(50));
+        assert_eq!(settings.cors_origins, ["https://a.example", "https://b.example"]);
+        assert_eq!(settings.key_environment, "live");
+    }
+}

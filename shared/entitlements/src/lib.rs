@@ -1,0 +1,26 @@
+//! Plans, capabilities, caps, subscriptions, every kind of limit, and admission: what a tenant may use.
+//!
+//! What is always true: every limit of every source (the plan's credits, its caps, the tenant's daily limits) is
+//! one [`Limit`]; whether a charge fits is decided by one pure function, [`admit`], and held by the conditions
+//! that [`Admission::ceilings`] puts into the recording transaction; a refusal names the limit that refused.
+
+mod admission;
+mod catalogue;
+mod daily;
+mod error;
+mod limit;
+mod plan;
+mod seed;
+mod standing;
+mod store;
+mod subscription;
+
+pub use admission::{Admission, Refusal, admit};
+pub use catalogue::Catalogue;
+pub use daily::DailyLimits;
+pub use error::EntitlementError;
+pub use limit::{Enforcement, Limit, Measure, Origin, Scope, Window};
+pub use plan::{Capability, Plan};
+pub use standing::Standing;
+pub use store::{Entitlements, start_tenant};
+pub use subscription::{Subscription, SubscriptionStatus};

@@ -1,0 +1,340 @@
+//! Reads and writes of definitions and series.
+//!
+//! A series is one head and its leaves. The head is the lock: every ingest is conditional on its version, so the
+//! leaves that an ingest was planned on are still the leaves it writes over. It also holds the newest point, so
+//! that the latest values of many KPIs are one batched read.
+
+use bespin_access::TenantAccess;
+use bespin_primitives::{KpiId, TenantId, Timestamp};
+use bespin_table::{
+    Change as ItemChange, Condition, CorruptItem, Cursor, Item, Key, Page, Query, Range, Row, Table,
+    TableError, Transaction, keys,
+};
+
+use crate::{Batch, Change, IngestPlan, Kpi, Leaf, LeafWrite, Point, StoredLeaf, plan, window_start};
+
+/// How many leaves one query asks for at most: a bound on what is read in vain between the points of a call.
+const LEAVES_A_PAGE: usize = 32;
+
+/// KPIs and their points, by way of the table.
+#[derive(Debug, Clone)]
+pub struct Kpis {
+    table: Table,
+}
+
+/// What is known of a whole series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesHead {
+    /// Moves with every ingest.
+    pub(crate) version: u64,
+    /// The newest point.
+    pub(crate) latest: Point,
+    /// How many pages of a wide ingest are not yet in their leaves; 0 nearly always.
+    pub(crate) journal_pages: u32,
+}
+
+impl Row for Kpi {
+    fn write(&self, item: &mut Item) {
+        item.set("kpi_id", &self.id);
+        item.set("name", &self.name);
+        item.set_some("unit", self.unit.as_ref());
+        item.set_some("description", self.description.as_ref());
+        item.set("created_at", &self.created_at);
+    }
+
+    fn read(item: &Item) -> Result<Self, CorruptItem> {
+        Ok(Self {
+            id: item.get("kpi_id")?,
+            name: item.get("name")?,
+            unit: item.get_some("unit")?,
+            description: item.get_some("description")?,
+            created_at: item.get("created_at")?,
+        })
+    }
+}
+
+impl Row for SeriesHead {
+    fn write(&self, item: &mut Item) {
+        item.set("version", &self.version);
+        item.set("latest", &packed([self.latest.clone()]));
+        item.set("journal_pages", &self.journal_pages);
+    }
+
+    fn read(item: &Item) -> Result<Self, CorruptItem> {
+        let latest = unpacked(item, "latest")?;
+        Ok(Self {
+            version: item.get("version")?,
+            latest: latest.last().cloned().ok_or_else(|| item.corrupt("latest"))?,
+            journal_pages: item.get("journal_pages")?,
+        })
+    }
+}
+
+impl SeriesHead {
+    /// The newest point of the series.
+    pub fn latest(&self) -> &Point {
+        &self.latest
+    }
+}
+
+/// Which KPIs a list shows.
+#[derive(Debug, Clone)]
+pub struct KpiListing {
+    /// At most so many.
+    pub limit: usize,
+    /// So many of the newest are left out.
+    pub offset: usize,
+    /// Continues behind this place; `offset` counts from there.
+    pub after: Option<Cursor>,
+}
+
+impl Kpis {
+    /// Over `table`.
+    pub fn new(table: Table) -> Self {
+        Self { table }
+    }
+
+    /// Adds a new definition to `transaction`.
+    pub fn create(&self, transaction: &mut Transaction, access: &TenantAccess, kpi: &Kpi) {
+        let tenant = access.tenant_id();
+        transaction.put(kpi.at(keys::kpi(tenant, kpi.id)), Condition::absent());
+        transaction.put(kpi.at(keys::kpi_by_creation(tenant, kpi.created_at, kpi.id)), Condition::absent());
+    }
+
+    /// The rows that tell of one KPI: its definition, and the head of its series.
+    pub fn rows(&self, access: &TenantAccess, kpi: KpiId) -> [Key; 2] {
+        [keys::kpi(access.tenant_id(), kpi), keys::series_head(access.tenant_id(), kpi)]
+    }
+
+    /// One definition and the head of its series, which is absent while it has no points. One round trip.
+    pub async fn find(
+        &self,
+        access: &TenantAccess,
+        kpi: KpiId,
+    ) -> Result<Option<(Kpi, Option<SeriesHead>)>, TableError> {
+        let rows = self.rows(access, kpi);
+        let found = self.table.get_all(&rows).await?;
+        self.read(rows.map(|row| found.get(&row)))
+    }
+
+    /// What the rows of [`Kpis::rows`] tell.
+    pub fn read(
+        &self,
+        [kpi, head]: [Option<&Item>; 2],
+    ) -> Result<Option<(Kpi, Option<SeriesHead>)>, TableError> {
+        let Some(kpi) = kpi else { return Ok(None) };
+        Ok(Some((Kpi::read(kpi)?, head.map(SeriesHead::read).transpose()?)))
+    }
+
+    /// Where a list's cursors point into.
+    pub fn listing_range(&self, access: &TenantAccess) -> Range {
+        keys::kpis_by_creation(access.tenant_id())
+    }
+
+    /// A page of definitions, newest first, and where the next page starts.
+    pub async fn list(
+        &self,
+        access: &TenantAccess,
+        listing: KpiListing,
+    ) -> Result<(Vec<Kpi>, Option<Cursor>), TableError> {
+        let KpiListing { limit, offset, after } = listing;
+        let query = Query::of(self.listing_range(access)).newest_first();
+        let Page { items, next } =
+            self.table.query(query.limit(offset.saturating_add(limit)).after(after)).await?;
+        let kpis = items.iter().skip(offset).map(Kpi::read).collect::<Result<_, _>>()?;
+        Ok((kpis, next))
+    }
+
+    /// All definitions of the tenant with the heads of their series, in order of creation. Reads two items a KPI,
+    /// in pages.
+    pub async fn all(&self, access: &TenantAccess) -> Result<Vec<(Kpi, Option<SeriesHead>)>, TableError> {
+        let tenant = access.tenant_id();
+        let items = self.table.query_whole(Query::of(keys::kpis_by_creation(tenant))).await?;
+        let kpis: Vec<Kpi> = items.iter().map(Kpi::read).collect::<Result<_, _>>()?;
+        let heads: Vec<Key> = kpis.iter().map(|kpi| keys::series_head(tenant, kpi.id)).collect();
+        let found = self.table.get_all(&heads).await?;
+        kpis.into_iter()
+            .zip(heads)
+            .map(|(kpi, head)| Ok((kpi, found.get(&head).map(SeriesHead::read).transpose()?)))
+            .collect()
+    }
+
+    /// How a KPI moved in the `window_days` up to its newest point at or before `until`; `None` when it has no such
+    /// point. Reads at most three leaves, however long the series.
+    pub async fn change(
+        &self,
+        access: &TenantAccess,
+        kpi: KpiId,
+        until: Timestamp,
+        window_days: u64,
+    ) -> Result<Option<Change>, TableError> {
+        let tenant = access.tenant_id();
+        let Some(last) = self.floor_leaf(tenant, kpi, until).await? else { return Ok(None) };
+        let Some(latest) = last.leaf.at_or_before(until).cloned() else { return Ok(None) };
+        let from = window_start(latest.at(), window_days);
+        let start = match last.key <= from {
+            true => last.leaf.at_or_after(from).cloned(),
+            false => self.first_at_or_after(tenant, kpi, from).await?,
+        };
+        // The latest point itself lies in the window, so a start is always found.
+        Ok(Some(Change::between(start.unwrap_or_else(|| latest.clone()), latest)))
+    }
+
+    async fn first_at_or_after(
+        &self,
+        tenant: TenantId,
+        kpi: KpiId,
+        from: Timestamp,
+    ) -> Result<Option<Point>, TableError> {
+        let floor = self.floor_leaf(tenant, kpi, from).await?;
+        if let Some(point) = floor.and_then(|floor| floor.leaf.at_or_after(from).cloned()) {
+            return Ok(Some(point));
+        }
+        let later = keys::series_leaves(tenant, kpi, from, Timestamp::MAX);
+        let page = self.table.query(Query::of(later).limit(1)).await?;
+        let next = page.items.first().map(stored_leaf).transpose()?;
+        Ok(next.and_then(|next| next.leaf.first().cloned()))
+    }
+
+    /// The leaf that covers an instant.
+    async fn floor_leaf(
+        &self,
+        tenant: TenantId,
+        kpi: KpiId,
+        at: Timestamp,
+    ) -> Result<Option<StoredLeaf<()>>, TableError> {
+        let range = keys::series_leaves(tenant, kpi, Timestamp::MIN, at);
+        let page = self.table.query(Query::of(range).newest_first().limit(1)).await?;
+        Ok(page.items.first().map(stored_leaf).transpose()?)
+    }
+
+    /// Plans the ingest of `batch` into the series as `head` knows it. One round trip when the points lie close
+    /// together, none for a new series.
+    pub async fn plan_ingest(
+        &self,
+        access: &TenantAccess,
+        kpi: KpiId,
+        head: Option<&SeriesHead>,
+        batch: &Batch,
+    ) -> Result<IngestPlan<()>, TableError> {
+        let Some(head) = head else {
+            return planned(batch, Vec::new(), None);
+        };
+        let covering = self.covering(access.tenant_id(), kpi, batch.points()).await?;
+        planned(batch, covering, Some(head.latest.at()))
+    }
+
+    /// The leaves that cover `points`, which are sorted. Walks from the newest point down: each page starts at the
+    /// leaf of the newest point that is not covered yet, so what lies between far-apart points is skipped, and
+    /// the work is bounded by the points, not by the history.
+    pub(crate) async fn covering(
+        &self,
+        tenant: TenantId,
+        kpi: KpiId,
+        points: &[Point],
+    ) -> Result<Vec<StoredLeaf<()>>, TableError> {
+        let mut leaves: Vec<StoredLeaf<()>> = Vec::new();
+        let mut left = points;
+        while let Some(newest) = left.last() {
+            let range = keys::series_leaves(tenant, kpi, Timestamp::MIN, newest.at());
+            let limit = left.len().min(LEAVES_A_PAGE);
+            let page = self.table.query(Query::of(range).newest_first().limit(limit)).await?;
+            if page.items.is_empty() {
+                break;
+            }
+            for item in &page.items {
+                let leaf = stored_leaf(item)?;
+                let covered = left.partition_point(|point| point.at() < leaf.key);
+                if covered < left.len() {
+                    left = &left[..covered];
+                    leaves.push(leaf);
+                }
+            }
+        }
+        Ok(leaves)
+    }
+
+    /// Adds to `transaction` the writes of a plan, on the condition that nobody ingested into the series since
+    /// `head` was read.
+    pub fn write(
+        &self,
+        transaction: &mut Transaction,
+        access: &TenantAccess,
+        kpi: KpiId,
+        head: Option<&SeriesHead>,
+        plan: IngestPlan<()>,
+    ) {
+        let tenant = access.tenant_id();
+        let newest = plan.newest().cloned();
+        put_head(transaction, tenant, kpi, head, newest, 0);
+        put_leaves(transaction, tenant, kpi, plan);
+    }
+}
+
+/// Moves the head to the next version. The newest point only ever moves forward.
+pub(crate) fn put_head(
+    transaction: &mut Transaction,
+    tenant: TenantId,
+    kpi: KpiId,
+    head: Option<&SeriesHead>,
+    newest: Option<Point>,
+    journal_pages: u32,
+) {
+    let key = keys::series_head(tenant, kpi);
+    let known = head.map(SeriesHead::latest);
+    let latest = [known.cloned(), newest].into_iter().flatten().max_by_key(Point::at);
+    let Some(latest) = latest else { return };
+    match head {
+        None => {
+            let head = SeriesHead { version: 1, latest, journal_pages };
+            transaction.put(head.at(key), Condition::absent());
+        }
+        Some(head) => {
+            let change = ItemChange::default()
+                .set("version", &(head.version + 1))
+                .set("latest", &packed([latest]))
+                .set("journal_pages", &journal_pages);
+            transaction.update(key, change, Condition::default().and_equals("version", &head.version));
+        }
+    }
+}
+
+/// Writes the leaves of a plan. The head's version stands for theirs.
+pub(crate) fn put_leaves(transaction: &mut Transaction, tenant: TenantId, kpi: KpiId, plan: IngestPlan<()>) {
+    for write in plan.into_writes() {
+        let (key, leaf, condition) = match write {
+            LeafWrite::Replace { key, leaf, .. } => (key, leaf, Condition::present()),
+            LeafWrite::Create { key, leaf } => (key, leaf, Condition::absent()),
+        };
+        let item =
+            Item::new(keys::series_leaf(tenant, kpi, key)).with("first", &key).with("points", &leaf.encode());
+        transaction.put(item, condition);
+    }
+}
+
+pub(crate) fn planned(
+    batch: &Batch,
+    found: Vec<StoredLeaf<()>>,
+    series_end: Option<Timestamp>,
+) -> Result<IngestPlan<()>, TableError> {
+    // The first leaf covers all of time before the second, so a point that nothing covers is damage.
+    plan(batch, found, series_end).map_err(|uncovered| TableError::Rejected(uncovered.into()))
+}
+
+fn stored_leaf(item: &Item) -> Result<StoredLeaf<()>, CorruptItem> {
+    let bytes: Vec<u8> = item.get("points")?;
+    let leaf = Leaf::decode(&bytes).map_err(|_| item.corrupt("points"))?;
+    Ok(StoredLeaf { key: item.get("first")?, version: (), leaf })
+}
+
+pub(crate) fn packed(points: impl IntoIterator<Item = Point>) -> Vec<u8> {
+    let mut leaf = Leaf::default();
+    leaf.insert(points);
+    leaf.encode()
+}
+
+pub(crate) fn unpacked(item: &Item, attribute: &str) -> Result<Vec<Point>, CorruptItem> {
+    let bytes: Vec<u8> = item.get(attribute)?;
+    let leaf = Leaf::decode(&bytes).map_err(|_| item.corrupt(attribute))?;
+    Ok(leaf.points().to_vec())
+}

@@ -1,0 +1,130 @@
+//! The counters of a month: one small item, in which everything that one request counts and every hard limit
+//! on it stands together, so that one condition expression can hold them all.
+//!
+//! | attribute | counts |
+//! |---|---|
+//! | `credits` | credits used in the month, in micro-credits |
+//! | `<e>u`, `<e>c`, `<e>l` | raw units, micro-credits and list cost (picodollars) of one event in the month |
+//! | `<dd><e>` | raw units of one event on one day of the month |
+//!
+//! `<e>` is the event's letter, `<dd>` the day. A month with all four daily activities on all 31 days, below
+//! 10,000 a day each, is below 1 KB, the unit of writing.
+
+use bespin_primitives::{BillingPeriod, Credits, Date, RawUnits, Usd};
+use bespin_table::{Change, Item, TableError};
+use chrono::Datelike;
+
+use crate::{Charge, MeteredEvent};
+
+/// One number among the counters of a month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counter {
+    /// Micro-credits of the month.
+    Credits,
+    /// Raw units of an event in the month.
+    Units(MeteredEvent),
+    /// Raw units of an event on a day.
+    UnitsOfDay(MeteredEvent, Date),
+}
+
+impl Counter {
+    /// The attribute it stands in.
+    pub fn attribute(self) -> String {
+        match self {
+            Self::Credits => "credits".to_owned(),
+            Self::Units(event) => format!("{}u", event.letter()),
+            Self::UnitsOfDay(event, day) => format!("{:02}{}", day.day(), event.letter()),
+        }
+    }
+
+    /// By how much a charge moves it.
+    pub fn moved_by(self, charge: &Charge) -> u64 {
+        match self {
+            Self::Credits => charge.credits.micros(),
+            Self::Units(_) | Self::UnitsOfDay(..) => charge.raw_units,
+        }
+    }
+}
+
+/// How a charge of `day` moves the counters of its month.
+pub(crate) fn change(charge: &Charge, day: Date) -> Change {
+    let letter = charge.event.letter();
+    let units = Counter::Units(charge.event).attribute();
+    let units_of_day = Counter::UnitsOfDay(charge.event, day).attribute();
+    Change::default()
+        .add(&Counter::Credits.attribute(), &charge.credits)
+        .add(&units, &charge.raw_units)
+        .add(&format!("{letter}c"), &charge.credits)
+        .add(&format!("{letter}l"), &charge.list_cost)
+        .add(&units_of_day, &charge.raw_units)
+}
+
+/// Everything a tenant used in a month.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Usage {
+    period: BillingPeriod,
+    item: Option<Item>,
+}
+
+impl Usage {
+    /// The usage that a month's item tells of; no item, no usage.
+    pub fn of(period: BillingPeriod, item: Option<Item>) -> Self {
+        Self { period, item }
+    }
+
+    /// The month.
+    pub fn period(&self) -> BillingPeriod {
+        self.period
+    }
+
+    /// What stands in a counter.
+    pub fn counted(&self, counter: Counter) -> Result<u64, TableError> {
+        Ok(self.number(&counter.attribute())?.unwrap_or_default())
+    }
+
+    /// Credits used in the month.
+    pub fn credits(&self) -> Result<Credits, TableError> {
+        self.counted(Counter::Credits).map(Credits::from_micros)
+    }
+
+    /// Raw units, credits and list cost of one event in the month.
+    pub fn of_event(&self, event: MeteredEvent) -> Result<(RawUnits, Credits, Usd), TableError> {
+        let letter = event.letter();
+        Ok((
+            self.counted(Counter::Units(event))?,
+            self.number(&format!("{letter}c"))?.unwrap_or_default(),
+            self.number(&format!("{letter}l"))?.unwrap_or_default(),
+        ))
+    }
+
+    fn number<T: bespin_table::Attribute>(&self, attribute: &str) -> Result<Option<T>, TableError> {
+        match &self.item {
+            None => Ok(None),
+            Some(item) => Ok(item.get_some(attribute)?),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::HashSet;
+
+    use bespin_primitives::parse_date;
+
+    use super::*;
+
+    #[test]
+    fn no_two_counters_of_a_month_share_an_attribute() {
+        let days = (1..=31).map(|day| parse_date(&format!("2026-01-{day:02}")).unwrap());
+        let mut names: Vec<String> = vec![Counter::Credits.attribute()];
+        names.extend(MeteredEvent::ALL.map(|event| Counter::Units(event).attribute()));
+        names.extend(MeteredEvent::ALL.map(|event| format!("{}c", event.letter())));
+        names.extend(MeteredEvent::ALL.map(|event| format!("{}l", event.letter())));
+        for day in days {
+            names.extend(MeteredEvent::ALL.map(|event| Counter::UnitsOfDay(event, day).attribute()));
+        }
+
+        assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len());
+    }
+}

@@ -1,0 +1,62 @@
+//! The ledger: what happened, when, and what it cost. Entries are never changed.
+
+use bespin_primitives::{Credits, EntryId, RawUnits, RequestId, Timestamp, Usd, UserId};
+use bespin_table::{CorruptItem, Item, Row};
+
+use crate::MeteredEvent;
+
+/// One entry. It carries what the audit needs, too, so that a request writes one item for both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerEntry {
+    /// Its own id.
+    pub id: EntryId,
+    /// What happened.
+    pub event: MeteredEvent,
+    /// How often.
+    pub raw_units: RawUnits,
+    /// At the weight of the moment.
+    pub credits: Credits,
+    /// At the list price of the moment.
+    pub list_cost: Usd,
+    /// The tool, `daily_brief`, `chat`, or none.
+    pub tool_name: Option<String>,
+    /// The request that caused it, as its answer says.
+    pub request_id: RequestId,
+    /// Who acted.
+    pub user_id: UserId,
+    /// The audited action, where the contract has one (gateway.md 14).
+    pub action: Option<String>,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+impl Row for LedgerEntry {
+    fn write(&self, item: &mut Item) {
+        item.set("entry_id", &self.id);
+        item.set("event", &self.event.key().to_owned());
+        item.set("units", &self.raw_units);
+        item.set("credits", &self.credits);
+        item.set("list_cost", &self.list_cost);
+        item.set_some("tool", self.tool_name.as_ref());
+        item.set("request_id", &self.request_id);
+        item.set("user_id", &self.user_id);
+        item.set_some("action", self.action.as_ref());
+        item.set("created_at", &self.created_at);
+    }
+
+    fn read(item: &Item) -> Result<Self, CorruptItem> {
+        let event: String = item.get("event")?;
+        Ok(Self {
+            id: item.get("entry_id")?,
+            event: MeteredEvent::parse(&event).ok_or_else(|| item.corrupt("event"))?,
+            raw_units: item.get("units")?,
+            credits: item.get("credits")?,
+            list_cost: item.get("list_cost")?,
+            tool_name: item.get_some("tool")?,
+            request_id: item.get("request_id")?,
+            user_id: item.get("user_id")?,
+            action: item.get_some("action")?,
+            created_at: item.get("created_at")?,
+        })
+    }
+}

@@ -1,0 +1,88 @@
+//! Posting charges, and reading what was posted.
+
+use bespin_access::TenantAccess;
+use bespin_primitives::{BillingPeriod, EntryId, Random, RequestId, Timestamp};
+use bespin_table::{Condition, Cursor, Query, Row, Slot, Table, TableError, Transaction, keys};
+
+use crate::{Charge, Counter, LedgerEntry, Usage, counter};
+
+/// Why and by whom a charge is posted.
+#[derive(Debug, Clone)]
+pub struct Posting {
+    /// What is charged.
+    pub charge: Charge,
+    /// The request that causes it.
+    pub request_id: RequestId,
+    /// The tool, `daily_brief`, `chat`, or none.
+    pub tool_name: Option<String>,
+    /// The audited action, where the contract has one.
+    pub action: Option<&'static str>,
+    /// When; also decides the month and the day it counts for.
+    pub at: Timestamp,
+}
+
+/// Adds to `transaction` the ledger entry of a posting and the move of the month's counters, the latter on the
+/// condition that each counter of `ceilings` is not above its number beforehand. The slot is the counters'.
+pub fn post(
+    transaction: &mut Transaction,
+    access: &TenantAccess,
+    posting: &Posting,
+    ceilings: &[(Counter, u64)],
+    random: &dyn Random,
+) -> Slot {
+    let Posting { charge, request_id, tool_name, action, at } = posting;
+    let entry = LedgerEntry {
+        id: EntryId::random(random),
+        event: charge.event,
+        raw_units: charge.raw_units,
+        credits: charge.credits,
+        list_cost: charge.list_cost,
+        tool_name: tool_name.clone(),
+        request_id: *request_id,
+        user_id: access.user_id(),
+        action: action.map(str::to_owned),
+        created_at: *at,
+    };
+    transaction.put(entry.at(keys::ledger_entry(access.tenant_id(), *at, entry.id)), Condition::absent());
+    let within = ceilings.iter().fold(Condition::default(), |condition, (counter, ceiling)| {
+        condition.and_at_most(&counter.attribute(), ceiling)
+    });
+    transaction.update(
+        keys::usage(access.tenant_id(), at.period()),
+        counter::change(charge, at.date()),
+        within,
+    )
+}
+
+/// Reads of what was posted.
+#[derive(Debug, Clone)]
+pub struct Metering {
+    table: Table,
+}
+
+impl Metering {
+    /// Over `table`.
+    pub fn new(table: Table) -> Self {
+        Self { table }
+    }
+
+    /// What the tenant used in a month. One read, whatever the history.
+    pub async fn usage(&self, access: &TenantAccess, period: BillingPeriod) -> Result<Usage, TableError> {
+        let item = self.table.get(keys::usage(access.tenant_id(), period)).await?;
+        Ok(Usage::of(period, item))
+    }
+
+    /// A page of a month's entries, newest first, and where the next page starts.
+    pub async fn entries(
+        &self,
+        access: &TenantAccess,
+        period: BillingPeriod,
+        limit: usize,
+        after: Option<Cursor>,
+    ) -> Result<(Vec<LedgerEntry>, Option<Cursor>), TableError> {
+        let range = keys::ledger(access.tenant_id(), period);
+        let page = self.table.query(Query::of(range).newest_first().limit(limit).after(after)).await?;
+        let entries = page.items.iter().map(LedgerEntry::read).collect::<Result<_, _>>()?;
+        Ok((entries, page.next))
+    }
+}

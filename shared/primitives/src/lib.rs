@@ -1,0 +1,22 @@
+//! The words everything else is written in: ids, credits, money, time, randomness, faults.
+//!
+//! Nothing here reads or writes anything. What is always true: an amount is a whole number of a small
+//! unit and its arithmetic is checked; a time is an instant in UTC; an id is a version 4 UUID whose text is
+//! lower case; nothing asks the wall clock or the operating system for randomness except through the two
+//! traits [`Clock`] and [`Random`].
+
+mod amount;
+mod decimal;
+mod fault;
+mod id;
+mod period;
+mod random;
+mod time;
+
+pub use amount::{Credits, PricePerCredit, RawUnits, Usd, WeightPerUnit};
+pub use decimal::{DecimalError, Micros};
+pub use fault::{Fault, FaultKind};
+pub use id::{ApiKeyId, BriefId, EntryId, KpiId, RequestId, TenantId, UserId};
+pub use period::{BillingPeriod, Date, parse_date};
+pub use random::{OsRandom, Random, SeededRandom};
+pub use time::{Clock, SystemClock, Timestamp};

@@ -1,0 +1,17 @@
+//! The only crate that knows SQS: typed messages, and batches with partial failure.
+//!
+//! [`Queue`] sends messages of one type to a standard queue; [`handle_batch`] is the other end, in the Lambda
+//! the queue invokes. A message travels as JSON.
+//!
+//! SQS delivers at least once and in no promised order, and sending may double a message, too: a lost reply is
+//! sent again. What a handler does must therefore be safe to do twice.
+
+mod batch;
+mod client;
+mod error;
+mod queue;
+
+pub use batch::handle_batch;
+pub use client::sqs_client;
+pub use error::QueueError;
+pub use queue::{Queue, Unsent};

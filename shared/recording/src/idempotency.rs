@@ -1,0 +1,86 @@
+//! What was answered under a client's key.
+
+use bespin_access::TenantAccess;
+use bespin_primitives::{RequestId, TenantId, Timestamp};
+use bespin_table::{Item, Key, StoredText, TableError, keys};
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
+use crate::{Fingerprint, IdempotencyConflict};
+
+/// For how long an answer is kept: seven days. After that the key is free again.
+pub const KEPT_SECONDS: i64 = 7 * 86_400;
+
+/// A client's key on one endpoint with one body.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    tenant_id: TenantId,
+    endpoint: &'static str,
+    key: String,
+    fingerprint: Fingerprint,
+}
+
+impl Claim {
+    /// The claim of a key. Users of a tenant share keys; tenants and endpoints do not (gateway.md 4).
+    pub fn new(access: &TenantAccess, endpoint: &'static str, key: &str, fingerprint: Fingerprint) -> Self {
+        Self { tenant_id: access.tenant_id(), endpoint, key: key.to_owned(), fingerprint }
+    }
+
+    /// The tenant whose key it is.
+    pub(crate) fn tenant_id(&self) -> TenantId {
+        self.tenant_id
+    }
+
+    /// Where its record stands.
+    pub fn row(&self) -> Key {
+        keys::idempotency(self.tenant_id, &hash(self.endpoint, &self.key))
+    }
+
+    /// The record that keeps `answer` until seven days after `now`.
+    pub(crate) fn record(&self, request_id: RequestId, answer: &StoredText, now: Timestamp) -> Item {
+        let mut item = Item::new(self.row())
+            .with("endpoint", &self.endpoint.to_owned())
+            .with("key", &self.key)
+            .with("fingerprint", &self.fingerprint.to_bytes())
+            .with("request_id", &request_id)
+            .with("created_at", &now)
+            .with("expires_at", &expiry(now).epoch_seconds());
+        answer.write(&mut item);
+        item
+    }
+
+    /// What the key was used for before, if it still counts at `now`.
+    pub fn earlier(&self, record: Option<&Item>, now: Timestamp) -> Result<Option<Earlier>, TableError> {
+        let Some(record) = record.filter(|record| !record.is_expired_at(now)) else { return Ok(None) };
+        let fingerprint: Vec<u8> = record.get("fingerprint")?;
+        if fingerprint != self.fingerprint.to_bytes() {
+            return Ok(Some(Earlier::OtherBody(IdempotencyConflict { key: self.key.clone() })));
+        }
+        Ok(Some(Earlier::Answered(StoredText::read(record)?)))
+    }
+}
+
+/// When a record made at `now` ends.
+pub(crate) fn expiry(now: Timestamp) -> Timestamp {
+    now.plus_seconds(KEPT_SECONDS)
+}
+
+/// What a key was used for before.
+#[derive(Debug, Clone)]
+pub enum Earlier {
+    /// The same request; here is its answer.
+    Answered(StoredText),
+    /// Another one.
+    OtherBody(IdempotencyConflict),
+}
+
+/// Stands for endpoint and key in the row's key: of fixed length, and without telling the client's key.
+fn hash(endpoint: &str, key: &str) -> String {
+    let digest = Sha256::new().chain_update(endpoint).chain_update([0]).chain_update(key).finalize();
+    HEXLOWER.encode(&digest[..20])
+}
+
+/// Where the record of a sign-up stands, which happens outside of any tenant.
+pub fn signup_row(endpoint: &str, key: &str) -> Key {
+    keys::signup_idempotency(&hash(endpoint, key))
+}

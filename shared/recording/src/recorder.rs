@@ -1,0 +1,248 @@
+//! Building and committing the one transaction.
+
+use std::sync::Arc;
+
+use bespin_access::TenantAccess;
+use bespin_entitlements::{Admission, EntitlementError, admit};
+use bespin_metering::{Posting, Usage, post};
+use bespin_primitives::{BillingPeriod, Random, RequestId, Timestamp};
+use bespin_table::{CommitError, Condition, Item, Key, Refusals, Slot, Table, TableError, Transaction, keys};
+use quick_cache::sync::Cache;
+
+use crate::{Claim, Earlier, RecordError, idempotency::expiry};
+
+/// How many recently used idempotency keys a process remembers.
+const REMEMBERED_KEYS: usize = 50_000;
+
+/// Everything that one request writes, to be committed together.
+#[derive(Debug)]
+pub struct Recording<'r> {
+    access: &'r TenantAccess,
+    request_id: RequestId,
+    now: Timestamp,
+    /// The change itself; concepts add their writes here and keep the slots they want to hear of.
+    pub transaction: Transaction,
+    charge: Option<Charged<'r>>,
+    answer: Option<(Slot, &'r Claim)>,
+    unlimited: bool,
+}
+
+#[derive(Debug)]
+struct Charged<'r> {
+    admission: &'r Admission,
+    counters: Option<Slot>,
+}
+
+/// How a recording ended well.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was committed: the answer may be given.
+    Recorded,
+    /// The same request was answered before, with this text; nothing was written.
+    Replayed(String),
+}
+
+/// What a look before acting found.
+#[derive(Debug)]
+pub struct Looked {
+    /// The answer of the same request before.
+    pub replay: Option<String>,
+    /// What the tenant used in the month so far.
+    pub usage: Usage,
+    /// The rows the caller asked for besides; absent ones are `None`.
+    pub rows: Vec<Option<Item>>,
+}
+
+impl<'r> Recording<'r> {
+    /// A recording of nothing yet.
+    pub fn new(access: &'r TenantAccess, request_id: RequestId, now: Timestamp) -> Self {
+        let transaction = Transaction::new();
+        Self { access, request_id, now, transaction, charge: None, answer: None, unlimited: true }
+    }
+
+    /// Adds the ledger entry and the move of the counters, held by the admission's limits.
+    #[must_use]
+    pub fn charge(
+        mut self,
+        admission: &'r Admission,
+        tool_name: Option<&str>,
+        action: Option<&'static str>,
+        random: &dyn Random,
+    ) -> Self {
+        let posting = Posting {
+            charge: *admission.charge(),
+            request_id: self.request_id,
+            tool_name: tool_name.map(str::to_owned),
+            action,
+            at: self.now,
+        };
+        // Without ceilings the charge passes some limit whatever was used: it is refused, never tried.
+        let counters = admission
+            .ceilings()
+            .map(|ceilings| post(&mut self.transaction, self.access, &posting, &ceilings, random));
+        self.unlimited &= counters.is_some();
+        self.charge = Some(Charged { admission, counters });
+        self
+    }
+}
+
+/// Commits recordings. One for each process.
+#[derive(Debug)]
+pub struct Recorder {
+    table: Table,
+    random: Arc<dyn Random>,
+    /// Keys this process saw lately. A retry usually comes soon: reading first makes it cost no write at all. A
+    /// key that is not here is most likely new, and then the transaction itself finds out.
+    remembered: Cache<Key, ()>,
+}
+
+impl Recorder {
+    /// Over `table`.
+    pub fn new(table: Table, random: Arc<dyn Random>) -> Self {
+        Self { table, random, remembered: Cache::new(REMEMBERED_KEYS) }
+    }
+
+    /// Where entry ids come from.
+    pub fn random(&self) -> &dyn Random {
+        &*self.random
+    }
+
+    /// The answer of the same request before, if this process remembers the key. At most one round trip, and none
+    /// for a key it has not seen.
+    pub async fn recalled(&self, claim: &Claim, now: Timestamp) -> Result<Option<String>, RecordError> {
+        let row = claim.row();
+        if self.remembered.get(&row).is_none() {
+            return Ok(None);
+        }
+        let record = self.table.get(row).await?;
+        self.replay(claim, record.as_ref(), now).await
+    }
+
+    /// Reads, in one round trip, the idempotency record, the counters, and whatever rows the caller needs to act.
+    /// A key used with another body is refused here; limits are not.
+    pub async fn look(
+        &self,
+        access: &TenantAccess,
+        claim: Option<&Claim>,
+        now: Timestamp,
+        rows: &[Key],
+    ) -> Result<Looked, RecordError> {
+        let period: BillingPeriod = now.period();
+        let counters = keys::usage(access.tenant_id(), period);
+        let mut wanted = vec![counters.clone()];
+        wanted.extend(claim.map(Claim::row));
+        wanted.extend_from_slice(rows);
+        let mut found = self.table.get_all(&wanted).await?;
+        let replay = match claim {
+            Some(claim) => self.replay(claim, found.get(&claim.row()), now).await?,
+            None => None,
+        };
+        let usage = Usage::of(period, found.remove(&counters));
+        Ok(Looked { replay, usage, rows: rows.iter().map(|row| found.remove(row)).collect() })
+    }
+
+    async fn replay(
+        &self,
+        claim: &Claim,
+        record: Option<&Item>,
+        now: Timestamp,
+    ) -> Result<Option<String>, RecordError> {
+        match claim.earlier(record, now)? {
+            None => Ok(None),
+            Some(Earlier::OtherBody(conflict)) => Err(conflict.into()),
+            Some(Earlier::Answered(stored)) => {
+                let tenant_id = claim.tenant_id();
+                Ok(Some(self.table.whole_text(tenant_id, stored).await?))
+            }
+        }
+    }
+
+    /// Adds the record that keeps `answer` under the claimed key; nothing where no key was sent. An answer too
+    /// large for a row is written beforehand in pieces that expire by themselves.
+    pub async fn keep_answer<'r>(
+        &self,
+        mut recording: Recording<'r>,
+        claim: Option<&'r Claim>,
+        answer: &str,
+    ) -> Result<Recording<'r>, RecordError> {
+        let Some(claim) = claim else { return Ok(recording) };
+        let (now, request_id) = (recording.now, recording.request_id);
+        let tenant_id = recording.access.tenant_id();
+        let text = self
+            .table
+            .keep_text(tenant_id, &request_id.to_string(), answer.to_owned(), Some(expiry(now)))
+            .await?;
+        let record = claim.record(request_id, &text, now);
+        let slot = recording.transaction.put(record, Condition::absent_or_expired(now));
+        recording.answer = Some((slot, claim));
+        Ok(recording)
+    }
+
+    /// Commits everything or nothing, in one round trip. What stands in the way is told in the contract's order:
+    /// an earlier use of the key, then the change's own conditions, then the limits.
+    pub async fn commit(&self, recording: Recording<'_>) -> Result<Outcome, RecordError> {
+        let Recording { access, now, transaction, charge, answer, unlimited, .. } = recording;
+        if let Some((_, claim)) = answer {
+            self.remembered.insert(claim.row(), ());
+        }
+        if !unlimited {
+            return self.refuse_untried(access, charge, answer.map(|(_, claim)| claim), now).await;
+        }
+        let refusals = match self.table.commit(transaction).await {
+            Ok(()) => return Ok(Outcome::Recorded),
+            Err(CommitError::Table(error)) => return Err(error.into()),
+            Err(CommitError::Refused(refusals)) => refusals,
+        };
+        if let Some((slot, claim)) = answer {
+            if refusals.of(slot).is_some() {
+                return self.replayed(claim, refusals.old(slot), now).await;
+            }
+        }
+        match charge.and_then(|charged| charged.counters.map(|slot| (slot, charged.admission))) {
+            Some((slot, admission)) if refusals.only(slot) => Err(refused(admission, slot, &refusals, now)),
+            _ => Err(RecordError::ChangeRefused(refusals)),
+        }
+    }
+
+    async fn replayed(
+        &self,
+        claim: &Claim,
+        old: Option<&Item>,
+        now: Timestamp,
+    ) -> Result<Outcome, RecordError> {
+        match self.replay(claim, old, now).await? {
+            Some(answer) => Ok(Outcome::Replayed(answer)),
+            // The record stood in the way and yet tells nothing: it ended between two clocks.
+            None => Err(TableError::Contended.into()),
+        }
+    }
+
+    /// A charge that no usage lets through: the counters are read only to tell what was used.
+    async fn refuse_untried(
+        &self,
+        access: &TenantAccess,
+        charge: Option<Charged<'_>>,
+        claim: Option<&Claim>,
+        now: Timestamp,
+    ) -> Result<Outcome, RecordError> {
+        let looked = self.look(access, claim, now, &[]).await?;
+        if let Some(answer) = looked.replay {
+            return Ok(Outcome::Replayed(answer));
+        }
+        if let Some(charged) = charge {
+            admit(charged.admission, &looked.usage)?;
+        }
+        Err(TableError::Contended.into())
+    }
+}
+
+/// The refusal by the counters as they were in the instant of the transaction.
+fn refused(admission: &Admission, slot: Slot, refusals: &Refusals, now: Timestamp) -> RecordError {
+    let usage = Usage::of(now.period(), refusals.old(slot).cloned());
+    match admit(admission, &usage) {
+        Err(EntitlementError::Table(error)) => error.into(),
+        Err(refusal) => refusal.into(),
+        // The store says no and the same numbers say yes: never let that through.
+        Ok(()) => TableError::Contended.into(),
+    }
+}

@@ -1,0 +1,235 @@
+//! The whole key schema: every row of the one table, each with the query that reads it. Only this file
+//! spells keys.
+//!
+//! Tenant data begin with the tenant's id in `pk`, so an IAM condition on leading keys walls tenants off.
+//! `<instant>` is [`Timestamp::sortable`], so rows sort by time as text.
+//!
+//! | row | pk | sk | read by |
+//! |---|---|---|---|
+//! | tenant | `T#<tenant>` | `TENANT` | batch: authenticate |
+//! | daily limits | `T#<tenant>` | `LIMITS` | batch: authenticate |
+//! | subscription | `T#<tenant>` | `SUBSCRIPTION` | batch: authenticate |
+//! | user | `T#<tenant>` | `USER#<user>` | batch: authenticate |
+//! | API key | `T#<tenant>` | `KEY#<hash>` | batch: authenticate; query by prefix: a tenant's keys |
+//! | user in order of creation | `T#<tenant>#USERS` | `<instant>#<user>` | query: a tenant's users, oldest first |
+//! | owner of a user id | `U#<user>` | `OWNER` | batch: authenticate (tells a stranger's user from none) |
+//! | tenant in order of creation | `TENANTS#<first hex digit of the tenant>` | `<instant>#<tenant>` | 16 queries: all tenants |
+//! | KPI | `T#<tenant>#KPIS` | `ID#<kpi>` | get: one definition |
+//! | KPI in order of creation | `T#<tenant>#KPIS` | `AT#<instant>#<kpi>` | query: list, brief |
+//! | head of a KPI's series | `T#<tenant>#KPI#<kpi>` | `HEAD` | get: latest point; lock of every ingest |
+//! | leaf of a KPI's series | `T#<tenant>#KPI#<kpi>` | `P#<first instant>` | query by range: ingest, brief, summary |
+//! | journal of a wide ingest | `T#<tenant>#KPI#<kpi>` | `J#<page>` | query by prefix: roll forward |
+//! | brief | `T#<tenant>#BRIEFS` | `<date>` | get: by date; query, newest first: latest |
+//! | usage of a month | `T#<tenant>#USAGE` | `<yyyy-mm>` | get: admission, usage |
+//! | ledger entry | `T#<tenant>#LEDGER#<yyyy-mm>` | `<instant>#<entry>` | query, newest first: ledger |
+//! | idempotency record | `T#<tenant>#IDEM#<hash>` | `RECORD` | get, or the old item of a refused write |
+//! | idempotency record of a sign-up | `IDEM#<hash>` | `RECORD` | the same |
+//! | piece of a text too large for its row | `T#<tenant>#TEXT#<id>` | `<piece>` | query: the whole text |
+//! | sign-ups of an address | `SIGNUPS#<address>` | `<minute>` | the old item of a refused write |
+//! | metered event | `CATALOGUE` | `EVENT#<event>` | query: the whole catalogue |
+//! | plan with capabilities and caps | `CATALOGUE` | `PLAN#<plan>` | query: the whole catalogue |
+//! | the catalogue was seeded | `CATALOGUE` | `SEEDED` | query: the whole catalogue |
+
+use bespin_primitives::{BillingPeriod, Date, EntryId, KpiId, TenantId, Timestamp, UserId};
+
+/// The primary key of one item.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The partition.
+    pub pk: String,
+    /// The place in the partition's order.
+    pub sk: String,
+}
+
+impl Key {
+    fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
+        Self { pk: pk.into(), sk: sk.into() }
+    }
+}
+
+/// A run of items of one partition, in order of `sk`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Range {
+    /// The partition.
+    pub pk: String,
+    /// The first `sk`, inclusive.
+    pub from: String,
+    /// The last `sk`, inclusive.
+    pub to: String,
+}
+
+impl Range {
+    fn prefix(pk: String, prefix: &str) -> Self {
+        // Every sk is ASCII, so `~` sorts after all that may follow the prefix.
+        Self { pk, from: prefix.to_owned(), to: format!("{prefix}~") }
+    }
+
+    fn whole(pk: String) -> Self {
+        Self { pk, from: " ".to_owned(), to: "~".to_owned() }
+    }
+}
+
+/// The tenant itself.
+pub fn tenant(tenant: TenantId) -> Key {
+    Key::new(format!("T#{tenant}"), "TENANT")
+}
+
+/// The tenant's daily limits.
+pub fn daily_limits(tenant: TenantId) -> Key {
+    Key::new(format!("T#{tenant}"), "LIMITS")
+}
+
+/// The tenant's subscription.
+pub fn subscription(tenant: TenantId) -> Key {
+    Key::new(format!("T#{tenant}"), "SUBSCRIPTION")
+}
+
+/// One user of a tenant.
+pub fn user(tenant: TenantId, user: UserId) -> Key {
+    Key::new(format!("T#{tenant}"), format!("USER#{user}"))
+}
+
+/// One API key of a tenant, by the hash of the key.
+pub fn api_key(tenant: TenantId, hash: &str) -> Key {
+    Key::new(format!("T#{tenant}"), format!("KEY#{hash}"))
+}
+
+/// All API keys of a tenant.
+pub fn api_keys(tenant: TenantId) -> Range {
+    Range::prefix(format!("T#{tenant}"), "KEY#")
+}
+
+/// A user's place in the order of creation.
+pub fn user_by_creation(tenant: TenantId, at: Timestamp, user: UserId) -> Key {
+    Key::new(format!("T#{tenant}#USERS"), format!("{}#{user}", at.sortable()))
+}
+
+/// A tenant's users in order of creation.
+pub fn users_by_creation(tenant: TenantId) -> Range {
+    Range::whole(format!("T#{tenant}#USERS"))
+}
+
+/// Which tenant a user id belongs to.
+pub fn user_owner(user: UserId) -> Key {
+    Key::new(format!("U#{user}"), "OWNER")
+}
+
+/// A tenant's place among all tenants. Sixteen partitions, so that no one of them takes every sign-up.
+pub fn tenant_by_creation(tenant: TenantId, at: Timestamp) -> Key {
+    let id = tenant.to_string();
+    Key::new(format!("TENANTS#{}", &id[..1]), format!("{}#{id}", at.sortable()))
+}
+
+/// One KPI definition.
+pub fn kpi(tenant: TenantId, kpi: KpiId) -> Key {
+    Key::new(format!("T#{tenant}#KPIS"), format!("ID#{kpi}"))
+}
+
+/// A KPI's place in the order of creation.
+pub fn kpi_by_creation(tenant: TenantId, at: Timestamp, kpi: KpiId) -> Key {
+    Key::new(format!("T#{tenant}#KPIS"), format!("AT#{}#{kpi}", at.sortable()))
+}
+
+/// A tenant's KPIs in order of creation.
+pub fn kpis_by_creation(tenant: TenantId) -> Range {
+    Range::prefix(format!("T#{tenant}#KPIS"), "AT#")
+}
+
+/// What is known of a KPI's whole series; also the lock that every ingest takes.
+pub fn series_head(tenant: TenantId, kpi: KpiId) -> Key {
+    Key::new(format!("T#{tenant}#KPI#{kpi}"), "HEAD")
+}
+
+/// The leaf of a series whose points start at `first`.
+pub fn series_leaf(tenant: TenantId, kpi: KpiId, first: Timestamp) -> Key {
+    Key::new(format!("T#{tenant}#KPI#{kpi}"), format!("P#{}", first.sortable()))
+}
+
+/// The leaves whose first instant lies in `[from, to]`.
+pub fn series_leaves(tenant: TenantId, kpi: KpiId, from: Timestamp, to: Timestamp) -> Range {
+    Range {
+        pk: format!("T#{tenant}#KPI#{kpi}"),
+        from: format!("P#{}", from.sortable()),
+        to: format!("P#{}", to.sortable()),
+    }
+}
+
+/// One page of the points that a wide ingest has promised and not yet put into their leaves.
+pub fn series_journal(tenant: TenantId, kpi: KpiId, page: usize) -> Key {
+    Key::new(format!("T#{tenant}#KPI#{kpi}"), format!("J#{page:06}"))
+}
+
+/// The whole journal of a series.
+pub fn series_journals(tenant: TenantId, kpi: KpiId) -> Range {
+    Range::prefix(format!("T#{tenant}#KPI#{kpi}"), "J#")
+}
+
+/// The brief of a date.
+pub fn brief(tenant: TenantId, date: Date) -> Key {
+    Key::new(format!("T#{tenant}#BRIEFS"), date.to_string())
+}
+
+/// A tenant's briefs by date.
+pub fn briefs(tenant: TenantId) -> Range {
+    Range::whole(format!("T#{tenant}#BRIEFS"))
+}
+
+/// Everything used in a month: the counters that hard limits are conditions on.
+pub fn usage(tenant: TenantId, period: BillingPeriod) -> Key {
+    Key::new(format!("T#{tenant}#USAGE"), period.to_string())
+}
+
+/// One ledger entry.
+pub fn ledger_entry(tenant: TenantId, at: Timestamp, entry: EntryId) -> Key {
+    Key::new(format!("T#{tenant}#LEDGER#{}", at.period()), format!("{}#{entry}", at.sortable()))
+}
+
+/// A month of the ledger, oldest first.
+pub fn ledger(tenant: TenantId, period: BillingPeriod) -> Range {
+    Range::whole(format!("T#{tenant}#LEDGER#{period}"))
+}
+
+/// What was answered under an idempotency key; `hash` stands for endpoint and key.
+pub fn idempotency(tenant: TenantId, hash: &str) -> Key {
+    Key::new(format!("T#{tenant}#IDEM#{hash}"), "RECORD")
+}
+
+/// The same for a sign-up, which happens outside of any tenant.
+pub fn signup_idempotency(hash: &str) -> Key {
+    Key::new(format!("IDEM#{hash}"), "RECORD")
+}
+
+/// One piece of a text that is too large for the row it belongs to.
+pub fn text_piece(tenant: TenantId, id: &str, piece: usize) -> Key {
+    Key::new(format!("T#{tenant}#TEXT#{id}"), format!("{piece:06}"))
+}
+
+/// All pieces of such a text.
+pub fn text_pieces(tenant: TenantId, id: &str) -> Range {
+    Range::whole(format!("T#{tenant}#TEXT#{id}"))
+}
+
+/// How many sign-ups an address made in a minute (`minute` counts from 1970).
+pub fn signups(address: &str, minute: i64) -> Key {
+    Key::new(format!("SIGNUPS#{address}"), minute.to_string())
+}
+
+/// One metered event of the catalogue.
+pub fn metered_event(event_key: &str) -> Key {
+    Key::new("CATALOGUE", format!("EVENT#{event_key}"))
+}
+
+/// One plan of the catalogue.
+pub fn plan(plan_id: &str) -> Key {
+    Key::new("CATALOGUE", format!("PLAN#{plan_id}"))
+}
+
+/// The mark that the catalogue was seeded: what an administrator removes later stays removed.
+pub fn catalogue_seeded() -> Key {
+    Key::new("CATALOGUE", "SEEDED")
+}
+
+/// The whole catalogue.
+pub fn catalogue() -> Range {
+    Range::whole("CATALOGUE".to_owned())
+}

@@ -1,0 +1,109 @@
+//! Texts that may be larger than an item. Small ones stand in their row; large ones are written in pieces
+//! first, and the row then points at them. A crash in between leaves pieces that nothing points at and that
+//! expire by themselves.
+
+use bespin_primitives::{TenantId, Timestamp};
+
+use crate::{CommitError, Condition, CorruptItem, Item, Key, Query, Table, TableError, Transaction, keys};
+
+/// The largest text that stands in its own row. With the other attributes a row stays far below 400 KB, and a
+/// transaction with a few such rows below 4 MB.
+const IN_ROW: usize = 200_000;
+/// The size of a piece.
+const PIECE: usize = 300_000;
+
+/// A text as a row holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoredText {
+    /// The text itself.
+    InRow(String),
+    /// The id under which its pieces stand, and how many they are.
+    InPieces {
+        /// Unique in the tenant.
+        id: String,
+        /// At least one.
+        pieces: u32,
+    },
+}
+
+impl StoredText {
+    /// Puts the text or its whereabouts into a row.
+    pub fn write(&self, item: &mut Item) {
+        match self {
+            Self::InRow(text) => item.set("text", text),
+            Self::InPieces { id, pieces } => {
+                item.set("text_id", id);
+                item.set("text_pieces", pieces);
+            }
+        }
+    }
+
+    /// Reads back what [`StoredText::write`] put there.
+    pub fn read(item: &Item) -> Result<Self, CorruptItem> {
+        match item.get_some("text")? {
+            Some(text) => Ok(Self::InRow(text)),
+            None => Ok(Self::InPieces { id: item.get("text_id")?, pieces: item.get("text_pieces")? }),
+        }
+    }
+}
+
+impl Table {
+    /// Makes `text` fit for a row: as it is when small, otherwise written in pieces under `id`. Pieces expire at
+    /// `expires_at`, or never.
+    pub async fn keep_text(
+        &self,
+        tenant: TenantId,
+        id: &str,
+        text: String,
+        expires_at: Option<Timestamp>,
+    ) -> Result<StoredText, TableError> {
+        if text.len() <= IN_ROW {
+            return Ok(StoredText::InRow(text));
+        }
+        let pieces = split(&text);
+        for (number, piece) in pieces.iter().enumerate() {
+            let mut item = Item::new(keys::text_piece(tenant, id, number)).with("text", &(*piece).to_owned());
+            item.set_some("expires_at", expires_at.map(Timestamp::epoch_seconds).as_ref());
+            let mut write = Transaction::new();
+            write.put(item, Condition::default());
+            self.commit(write).await.map_err(|error| match error {
+                CommitError::Table(error) => error,
+                CommitError::Refused(_) => TableError::Rejected("an unconditional write was refused".into()),
+            })?;
+        }
+        Ok(StoredText::InPieces {
+            id: id.to_owned(),
+            pieces: u32::try_from(pieces.len()).unwrap_or(u32::MAX),
+        })
+    }
+
+    /// The whole text. No round trip when it stands in its row.
+    pub async fn whole_text(&self, tenant: TenantId, stored: StoredText) -> Result<String, TableError> {
+        match stored {
+            StoredText::InRow(text) => Ok(text),
+            StoredText::InPieces { id, pieces } => {
+                let items = self.query_whole(Query::of(keys::text_pieces(tenant, &id))).await?;
+                if items.len() != pieces as usize {
+                    let row = Item::new(Key { pk: keys::text_pieces(tenant, &id).pk, sk: String::new() });
+                    return Err(row.corrupt("text").into());
+                }
+                items
+                    .iter()
+                    .map(|item| item.get::<String>("text"))
+                    .collect::<Result<_, _>>()
+                    .map_err(Into::into)
+            }
+        }
+    }
+}
+
+fn split(text: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (piece, more) = rest.split_at(rest.floor_char_boundary(PIECE));
+        pieces.push(piece);
+        rest = more;
+    }
+    pieces
+}

@@ -1,0 +1,1 @@
+//! Builders, a clock that stands still, and the embedded store

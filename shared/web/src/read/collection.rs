@@ -1,0 +1,173 @@
+//! Objects and lists.
+
+use std::borrow::Cow;
+use std::ops::RangeBounds;
+
+use serde_json::{Map, Value};
+
+use super::{Input, Read, counted, length_bounds};
+use crate::field_fault::{Faults, Loc};
+use crate::fields::{Fields, not_an_object};
+
+/// See [`object`].
+#[derive(Debug, Clone, Copy)]
+pub struct Object;
+
+/// An object of any members, as it is. `dict_type`, for `null` too.
+pub fn object() -> Object {
+    Object
+}
+
+impl Read for Object {
+    type Value = Map<String, Value>;
+
+    const NULL_IS_ABSENT: bool = false;
+
+    fn read(&self, input: &Input<'_>, faults: &mut Faults) -> Option<Self::Value> {
+        let members = input.value.as_object();
+        if members.is_none() {
+            faults.push(input.fault("dict_type", "Input should be a valid dictionary"));
+        }
+        members.cloned()
+    }
+}
+
+/// See [`list`].
+#[derive(Debug, Clone, Copy)]
+pub struct List<F> {
+    min: usize,
+    max: usize,
+    item: F,
+}
+
+/// A list of so many objects, each read by `item` through its fields. `list_type`, `too_short`, `too_long`;
+/// an item that is no object is `model_attributes_type` at its index. The items of a list that is too long
+/// are not looked at.
+pub fn list<T, F>(length: impl RangeBounds<usize>, item: F) -> List<F>
+where
+    F: Fn(&mut Fields<'_>) -> Option<T>,
+{
+    let (min, max) = length_bounds(&length);
+    List { min, max, item }
+}
+
+impl<T, F> Read for List<F>
+where
+    F: Fn(&mut Fields<'_>) -> Option<T>,
+{
+    type Value = Vec<T>;
+
+    fn read(&self, input: &Input<'_>, faults: &mut Faults) -> Option<Vec<T>> {
+        read_items(input, self.min, self.max, faults, |item, faults| {
+            let Some(members) = item.value.as_object() else {
+                faults.push(not_an_object(item.loc, item.value));
+                return None;
+            };
+            let mut fields = Fields::new(Cow::Borrowed(members), *item.loc);
+            let read = (self.item)(&mut fields);
+            faults.append(fields.into_faults());
+            read
+        })
+    }
+}
+
+/// See [`list_of`].
+#[derive(Debug, Clone, Copy)]
+pub struct ListOf<R> {
+    min: usize,
+    max: usize,
+    item: R,
+}
+
+/// A list of so many plain values, each read by `item`: `list_of(.., text(1..=100))`. `list_type`,
+/// `too_short`, `too_long`, and what the reader finds at each index.
+pub fn list_of<R: Read>(length: impl RangeBounds<usize>, item: R) -> ListOf<R> {
+    let (min, max) = length_bounds(&length);
+    ListOf { min, max, item }
+}
+
+impl<R: Read> Read for ListOf<R> {
+    type Value = Vec<R::Value>;
+
+    fn read(&self, input: &Input<'_>, faults: &mut Faults) -> Option<Self::Value> {
+        read_items(input, self.min, self.max, faults, |item, faults| self.item.read(item, faults))
+    }
+}
+
+fn read_items<T>(
+    input: &Input<'_>,
+    min: usize,
+    max: usize,
+    faults: &mut Faults,
+    read: impl Fn(&Input<'_>, &mut Faults) -> Option<T>,
+) -> Option<Vec<T>> {
+    let Some(items) = input.value.as_array() else {
+        faults.push(input.fault("list_type", "Input should be a valid list"));
+        return None;
+    };
+    let after_validation = format!("after validation, not {}", items.len());
+    if items.len() > max {
+        let msg = format!("List should have at most {} {after_validation}", counted(max, "item"));
+        let fault =
+            input.fault("too_long", msg).with_bound("field_type", "List").with_bound("max_length", max);
+        faults.push(fault.with_bound("actual_length", items.len()));
+        return None;
+    }
+    if items.len() < min {
+        let msg = format!("List should have at least {} {after_validation}", counted(min, "item"));
+        let fault =
+            input.fault("too_short", msg).with_bound("field_type", "List").with_bound("min_length", min);
+        faults.push(fault.with_bound("actual_length", items.len()));
+        return None;
+    }
+    let mut good = Vec::with_capacity(items.len());
+    for (index, value) in items.iter().enumerate() {
+        good.extend(read(&Input { value, loc: &Loc::Item(input.loc, index) }, faults));
+        // Nobody hears of the faults after these.
+        if faults.is_full() {
+            return None;
+        }
+    }
+    (good.len() == items.len()).then_some(good)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+    use serde_json::json;
+
+    use super::super::tests::read;
+    use super::super::{float, text};
+    use super::*;
+
+    fn points() -> impl Read<Value = Vec<(String, f64)>> {
+        list(1..=3, |point: &mut Fields| {
+            let ts = point.required("ts", text(..));
+            let value = point.required("value", float());
+            Some((ts?, value?))
+        })
+    }
+
+    #[test]
+    fn a_free_form_object_is_taken_as_it_is_and_nothing_else_is_one() {
+        let sent = json!({"b": [1, {"c": null}], "a": "é"});
+
+        assert_eq!(read(&object(), &sent).map(Value::Object), Ok(sent));
+        for other in [json!(null), json!([]), json!("{}"), json!(1)] {
+            assert_eq!(read(&object(), &other), Err("dict_type"), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_list_keeps_to_its_length_and_to_its_type() {
+        let point = json!({"ts": "2026-01-01", "value": 1});
+
+        assert_eq!(read(&points(), &json!([point])), Ok(vec![("2026-01-01".into(), 1.0)]));
+        assert_eq!(read(&points(), &json!([])), Err("too_short"));
+        assert_eq!(read(&points(), &json!([point, point, point, 7])), Err("too_long"));
+        assert_eq!(read(&points(), &json!({})), Err("list_type"));
+        assert_eq!(read(&points(), &json!([7])), Err("model_attributes_type"));
+        assert_eq!(read(&list_of(.., text(1..)), &json!(["a", ""])), Err("string_too_short"));
+    }
+}

@@ -1,0 +1,57 @@
+//! The front door of a function's binary: Lambda, or a port of this machine.
+
+use std::env;
+use std::io::{self, IsTerminal};
+use std::net::{Ipv4Addr, SocketAddr};
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+/// The port of a single function that runs outside of Lambda, unless `PORT` says otherwise.
+const DEFAULT_PORT: u16 = 8000;
+
+/// Serves a router: in Lambda its events, elsewhere `127.0.0.1:$PORT` until Ctrl-C. Fails when the port is
+/// no number or taken, or when the Lambda runtime ends.
+pub async fn serve(router: Router) -> Result<(), lambda_http::Error> {
+    if in_lambda() {
+        return lambda_http::run(router).await;
+    }
+    let port = match env::var("PORT") {
+        Ok(port) => port.parse().map_err(|_| format!("PORT is not a port: {port}"))?,
+        Err(_) => DEFAULT_PORT,
+    };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    tracing::info!(address = %listener.local_addr()?, "listening");
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(interrupted()).await?;
+    Ok(())
+}
+
+/// Sends the log to standard output: lines of JSON in Lambda, text for people elsewhere. `BESPIN_LOG`, or
+/// else `RUST_LOG`, filters it; without them `info` and above. A second call changes nothing.
+pub fn init_logging() {
+    let filter = ["BESPIN_LOG", "RUST_LOG"]
+        .iter()
+        .find_map(|name| env::var(name).ok())
+        .and_then(|directives| EnvFilter::try_new(directives).ok())
+        .unwrap_or_else(|| EnvFilter::new("info"));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter);
+    // An error means that somebody has set up logging before, which is as good.
+    let _ = if in_lambda() {
+        subscriber.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+    } else {
+        subscriber.with_ansi(io::stdout().is_terminal()).try_init()
+    };
+}
+
+fn in_lambda() -> bool {
+    env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
+}
+
+async fn interrupted() {
+    if let Err(error) = tokio::signal::ctrl_c().await {
+        tracing::warn!(%error, "Ctrl-C is not heard; the process must be killed");
+        std::future::pending::<()>().await;
+    }
+}

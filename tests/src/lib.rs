@@ -1,0 +1,1 @@
+//! Whole-request specifications, run against the local cloud
