@@ -6,7 +6,7 @@ use axum::extract::State;
 use bespin_access::{Action, TenantAccess};
 use bespin_edge::Deps;
 use bespin_entitlements::{Capability, Standing, admit};
-use bespin_kpi::{Batch, KpiError, Point, parse_instant};
+use bespin_kpi::{Batch, KpiError, Point, SeriesHead, Written, parse_instant};
 use bespin_metering::MeteredEvent;
 use bespin_primitives::KpiId;
 use bespin_recording::{RecordError, Recording};
@@ -78,6 +78,10 @@ async fn attempt(
     let Some((_, head)) = deps.kpis.read([definition.as_ref(), head.as_ref()])? else {
         return Err(KpiError::NotFound { kpi_id: kpi.to_string() }.into());
     };
+    if head.as_ref().is_some_and(SeriesHead::is_pending) {
+        deps.kpis.roll_forward(access, kpi).await?;
+        return Ok(None);
+    }
     let plan = deps.kpis.plan_ingest(access, kpi, head.as_ref(), batch).await?;
     let counts = Counts { inserted: plan.inserted(), ignored: plan.ignored() };
     if counts.inserted == 0 {
@@ -92,10 +96,14 @@ async fn attempt(
         None,
         deps.recorder.random(),
     );
-    deps.kpis.write(&mut recording.transaction, access, kpi, head.as_ref(), plan);
+    let written = deps.kpis.write(&mut recording.transaction, access, kpi, head.as_ref(), batch, plan);
     match deps.recorder.commit(recording).await {
-        Ok(_) => Ok(Some(counts)),
-        Err(RecordError::ChangeRefused(_)) => Ok(None),
-        Err(error) => Err(error.into()),
+        Ok(_) => {}
+        Err(RecordError::ChangeRefused(_)) => return Ok(None),
+        Err(error) => return Err(error.into()),
     }
+    if written == Written::Journaled {
+        deps.kpis.roll_forward(access, kpi).await?;
+    }
+    Ok(Some(counts))
 }

@@ -12,7 +12,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time};
 use crate::{Cloud, DemoTenant, LocalError, LocalSettings};
 
 /// How often items whose time to live is over are deleted.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
 /// How long a stop waits for open requests.
 const PATIENCE: Duration = Duration::from_secs(5);
 

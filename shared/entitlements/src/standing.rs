@@ -33,9 +33,8 @@ impl<'c> Standing<'c> {
             return Err(EntitlementError::Suspended);
         }
         let plan_id = subscription.plan_id;
-        let plan = match catalogue.plans.get(&plan_id) {
-            Some(plan) => plan,
-            None => return Err(EntitlementError::PlanNotFound { plan_id }),
+        let Some(plan) = catalogue.plans.get(&plan_id) else {
+            return Err(EntitlementError::PlanNotFound { plan_id });
         };
         if !plan.capabilities.contains(&capability) {
             return Err(EntitlementError::CapabilityDenied { capability, plan_id });

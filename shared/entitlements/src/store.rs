@@ -41,12 +41,11 @@ impl Entitlements {
             }
             cached.changes
         };
-        let catalogue = match self.load().await? {
-            Some(catalogue) => catalogue,
-            None => {
-                self.seed(self.clock.now()).await?;
-                self.load().await?.unwrap_or_default()
-            }
+        let catalogue = if let Some(catalogue) = self.load().await? {
+            catalogue
+        } else {
+            self.seed(self.clock.now()).await?;
+            self.load().await?.unwrap_or_default()
         };
         let catalogue = Arc::new(catalogue);
         let mut cached = self.cached.write().unwrap_or_else(PoisonError::into_inner);
@@ -79,9 +78,11 @@ impl Entitlements {
         for item in &items {
             match item.sk().split_once('#') {
                 Some(("EVENT", key)) => {
-                    drop(catalogue.events.insert(key.to_owned(), EventDefinition::read(item)?))
+                    catalogue.events.insert(key.to_owned(), EventDefinition::read(item)?);
                 }
-                Some(("PLAN", id)) => drop(catalogue.plans.insert(id.to_owned(), Plan::read(item)?)),
+                Some(("PLAN", id)) => {
+                    catalogue.plans.insert(id.to_owned(), Plan::read(item)?);
+                }
                 _ => seeded |= item.key() == keys::catalogue_seeded(),
             }
         }

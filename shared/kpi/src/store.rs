@@ -11,6 +11,7 @@ use bespin_table::{
     TableError, Transaction, keys,
 };
 
+use crate::journal::{fits_one_transaction, put_journal};
 use crate::{Batch, Change, IngestPlan, Kpi, Leaf, LeafWrite, Point, StoredLeaf, plan, window_start};
 
 /// How many leaves one query asks for at most: a bound on what is read in vain between the points of a call.
@@ -19,7 +20,16 @@ const LEAVES_A_PAGE: usize = 32;
 /// KPIs and their points, by way of the table.
 #[derive(Debug, Clone)]
 pub struct Kpis {
-    table: Table,
+    pub(crate) table: Table,
+}
+
+/// How an ingest was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// With the transaction every point is in its leaf.
+    Whole,
+    /// With the transaction every point is promised; [`Kpis::roll_forward`] brings them into their leaves.
+    Journaled,
 }
 
 /// What is known of a whole series.
@@ -75,6 +85,12 @@ impl SeriesHead {
     pub fn latest(&self) -> &Point {
         &self.latest
     }
+
+    /// Whether the points of a wide ingest are promised and not all in their leaves: whoever sees this finishes it
+    /// ([`Kpis::roll_forward`]) before anything else.
+    pub fn is_pending(&self) -> bool {
+        self.journal_pages > 0
+    }
 }
 
 /// Which KPIs a list shows.
@@ -106,7 +122,8 @@ impl Kpis {
         [keys::kpi(access.tenant_id(), kpi), keys::series_head(access.tenant_id(), kpi)]
     }
 
-    /// One definition and the head of its series, which is absent while it has no points. One round trip.
+    /// One definition and the head of its series, which is absent while it has no points. One round trip, unless
+    /// a wide ingest was left half done: then it is finished first.
     pub async fn find(
         &self,
         access: &TenantAccess,
@@ -114,7 +131,13 @@ impl Kpis {
     ) -> Result<Option<(Kpi, Option<SeriesHead>)>, TableError> {
         let rows = self.rows(access, kpi);
         let found = self.table.get_all(&rows).await?;
-        self.read(rows.map(|row| found.get(&row)))
+        let known = self.read(rows.map(|row| found.get(&row)))?;
+        if let Some((_, Some(head))) = &known
+            && head.is_pending()
+        {
+            self.roll_forward(access, kpi).await?;
+        }
+        Ok(known)
     }
 
     /// What the rows of [`Kpis::rows`] tell.
@@ -146,17 +169,22 @@ impl Kpis {
     }
 
     /// All definitions of the tenant with the heads of their series, in order of creation. Reads two items a KPI,
-    /// in pages.
+    /// in pages. Wide ingests that were left half done are finished first.
     pub async fn all(&self, access: &TenantAccess) -> Result<Vec<(Kpi, Option<SeriesHead>)>, TableError> {
         let tenant = access.tenant_id();
         let items = self.table.query_whole(Query::of(keys::kpis_by_creation(tenant))).await?;
         let kpis: Vec<Kpi> = items.iter().map(Kpi::read).collect::<Result<_, _>>()?;
         let heads: Vec<Key> = kpis.iter().map(|kpi| keys::series_head(tenant, kpi.id)).collect();
         let found = self.table.get_all(&heads).await?;
-        kpis.into_iter()
-            .zip(heads)
-            .map(|(kpi, head)| Ok((kpi, found.get(&head).map(SeriesHead::read).transpose()?)))
-            .collect()
+        let mut all = Vec::with_capacity(kpis.len());
+        for (kpi, head) in kpis.into_iter().zip(heads) {
+            let head = found.get(&head).map(SeriesHead::read).transpose()?;
+            if head.as_ref().is_some_and(SeriesHead::is_pending) {
+                self.roll_forward(access, kpi.id).await?;
+            }
+            all.push((kpi, head));
+        }
+        Ok(all)
     }
 
     /// How a KPI moved in the `window_days` up to its newest point at or before `until`; `None` when it has no such
@@ -172,9 +200,10 @@ impl Kpis {
         let Some(last) = self.floor_leaf(tenant, kpi, until).await? else { return Ok(None) };
         let Some(latest) = last.leaf.at_or_before(until).cloned() else { return Ok(None) };
         let from = window_start(latest.at(), window_days);
-        let start = match last.key <= from {
-            true => last.leaf.at_or_after(from).cloned(),
-            false => self.first_at_or_after(tenant, kpi, from).await?,
+        let start = if last.key <= from {
+            last.leaf.at_or_after(from).cloned()
+        } else {
+            self.first_at_or_after(tenant, kpi, from).await?
         };
         // The latest point itself lies in the window, so a start is always found.
         Ok(Some(Change::between(start.unwrap_or_else(|| latest.clone()), latest)))
@@ -255,19 +284,27 @@ impl Kpis {
     }
 
     /// Adds to `transaction` the writes of a plan, on the condition that nobody ingested into the series since
-    /// `head` was read.
+    /// `head` was read. A plan too wide for one transaction writes its batch into the journal instead, and the
+    /// caller owes a [`Kpis::roll_forward`].
     pub fn write(
         &self,
         transaction: &mut Transaction,
         access: &TenantAccess,
         kpi: KpiId,
         head: Option<&SeriesHead>,
+        batch: &Batch,
         plan: IngestPlan<()>,
-    ) {
+    ) -> Written {
         let tenant = access.tenant_id();
         let newest = plan.newest().cloned();
-        put_head(transaction, tenant, kpi, head, newest, 0);
-        put_leaves(transaction, tenant, kpi, plan);
+        if fits_one_transaction(&plan) {
+            put_head(transaction, tenant, kpi, head, newest, 0);
+            put_leaves(transaction, tenant, kpi, plan);
+            return Written::Whole;
+        }
+        let pages = put_journal(transaction, tenant, kpi, batch);
+        put_head(transaction, tenant, kpi, head, newest, pages);
+        Written::Journaled
     }
 }
 

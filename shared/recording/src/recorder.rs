@@ -193,10 +193,10 @@ impl Recorder {
             Err(CommitError::Table(error)) => return Err(error.into()),
             Err(CommitError::Refused(refusals)) => refusals,
         };
-        if let Some((slot, claim)) = answer {
-            if refusals.of(slot).is_some() {
-                return self.replayed(claim, refusals.old(slot), now).await;
-            }
+        if let Some((slot, claim)) = answer
+            && refusals.of(slot).is_some()
+        {
+            return self.replayed(claim, refusals.old(slot), now).await;
         }
         match charge.and_then(|charged| charged.counters.map(|slot| (slot, charged.admission))) {
             Some((slot, admission)) if refusals.only(slot) => Err(refused(admission, slot, &refusals, now)),

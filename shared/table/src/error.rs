@@ -51,6 +51,8 @@ pub(crate) enum CallFailure {
     Conflict,
     /// Throttled, unreachable, or answered by a server fault. A write may have happened.
     Passing(Box<dyn std::error::Error + Send + Sync>),
+    /// Nobody is there to answer. The same call will fail again.
+    Unreachable(Box<dyn std::error::Error + Send + Sync>),
     /// The same call will fail again.
     Lasting(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -71,6 +73,9 @@ impl CallFailure {
         ];
         match &error {
             SdkError::ConstructionFailure(_) => Self::Lasting(error.into()),
+            SdkError::DispatchFailure(failure) if !failure.is_io() && !failure.is_timeout() => {
+                Self::Unreachable(error.into())
+            }
             SdkError::ServiceError(service) => match service.err().code() {
                 Some("TransactionConflictException") => Self::Conflict,
                 Some(code) if PASSING.contains(&code) => Self::Passing(error.into()),
@@ -86,7 +91,7 @@ impl CallFailure {
     pub(crate) fn into_error(self) -> TableError {
         match self {
             Self::Conflict => TableError::Contended,
-            Self::Passing(source) => TableError::Unavailable(source),
+            Self::Passing(source) | Self::Unreachable(source) => TableError::Unavailable(source),
             Self::Lasting(source) => TableError::Rejected(source),
         }
     }

@@ -47,7 +47,7 @@ impl Tries<'_> {
     /// not collide again in step.
     pub(crate) async fn again(&mut self, failure: CallFailure) -> Result<(), TableError> {
         self.left = self.left.saturating_sub(1);
-        if self.left == 0 || matches!(failure, CallFailure::Lasting(_)) {
+        if self.left == 0 || matches!(failure, CallFailure::Lasting(_) | CallFailure::Unreachable(_)) {
             return Err(failure.into_error());
         }
         tracing::debug!(?failure, "the store is called again");

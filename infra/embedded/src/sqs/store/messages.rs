@@ -1,6 +1,7 @@
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use uuid::Uuid;
 
+use super::fresh_id;
 use super::queues::{Queue, from_json, json_of};
 use crate::sqs::attributes::Redrive;
 use crate::sqs::error::SqsError;
@@ -80,7 +81,7 @@ pub(crate) fn insert(
     {
         return Ok(sent);
     }
-    let message_id = Uuid::new_v4().to_string();
+    let message_id = fresh_id();
     rows.prepare_cached(
         "INSERT INTO message (queue, message_id, body, attributes, trace_header, group_id, deduplication_id,
                               sent_at, visible_at)
@@ -177,7 +178,7 @@ fn hand_out(
              first_receive_at = coalesce(first_receive_at, ?4)
          WHERE sequence = ?1 RETURNING *",
     )?;
-    let secret = Uuid::new_v4().to_string();
+    let secret = fresh_id();
     Ok(statement.query_row(params![sequence, secret, hidden_until, now], received)?)
 }
 

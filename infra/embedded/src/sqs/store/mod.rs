@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
+use uuid::Uuid;
 
 use super::error::SqsError;
 
@@ -105,4 +106,12 @@ impl Store {
         transaction.commit()?;
         Ok(outcome)
     }
+}
+
+/// An id of the service's making: of a message, a receipt or a task. The product may not rely on what it is, so
+/// no replay depends on it.
+fn fresh_id() -> String {
+    #[expect(clippy::disallowed_methods, reason = "drawn on AWS's side of the wire, not by the product")]
+    let id = Uuid::new_v4();
+    id.to_string()
 }

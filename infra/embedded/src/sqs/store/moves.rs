@@ -1,8 +1,8 @@
 //! Moves of dead letters back to where they came from, or elsewhere.
 
 use rusqlite::{Row, Transaction, params};
-use uuid::Uuid;
 
+use super::fresh_id;
 use super::queues::Queue;
 use crate::sqs::error::SqsError;
 
@@ -34,9 +34,9 @@ pub(crate) fn run(
                      receives_in_all = 0, first_receive_at = NULL, dead_in = NULL
                  WHERE sequence = ?1 AND EXISTS (SELECT 1 FROM queue WHERE name = ?2)",
             )?
-            .execute(params![sequence, target, Uuid::new_v4().to_string(), now])?;
+            .execute(params![sequence, target, fresh_id(), now])?;
     }
-    let task = MoveTask { handle: Uuid::new_v4().to_string(), destination, moved, started_at: now };
+    let task = MoveTask { handle: fresh_id(), destination, moved, started_at: now };
     rows.prepare_cached(
         "INSERT INTO move_task (handle, source, destination, moved, started_at) VALUES (?, ?, ?, ?, ?)",
     )?

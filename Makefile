@@ -1,0 +1,31 @@
+# A line each. Only Rust is needed; a target that needs more says so.
+.PHONY: run demo test lint deny advisories fmt bench
+
+CARGO ?= cargo
+
+run: ## the whole product on this machine, http://localhost:8000
+	@$(CARGO) run --quiet -p bespin-local --bin bespin-local
+
+demo: ## two public series through the API, and their daily brief
+	@$(CARGO) run --quiet -p bespin-local --bin bespin-demo
+
+test: ## every test; by cargo-nextest where it is installed, else by cargo
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then $(CARGO) nextest run --workspace $(NEXTEST) && $(CARGO) test --workspace --doc --quiet; \
+	else $(CARGO) test --workspace; fi
+
+lint: ## format and lints, warnings denied
+	@$(CARGO) fmt --all --check
+	@$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+deny: ## licences, sources and banned crates of all dependencies
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --offline check licenses bans sources; \
+	else echo "make deny needs cargo-deny: cargo install cargo-deny --locked" >&2; exit 1; fi
+
+advisories: ## known vulnerabilities; fetches the RustSec database
+	@$(CARGO) deny check advisories
+
+fmt: ## formats everything
+	@$(CARGO) fmt --all
+
+bench: ## what a call costs and how fast it is
+	@$(CARGO) bench -p bespin-tests

@@ -1,0 +1,124 @@
+//! Ingests too wide for one transaction.
+//!
+//! A call's points may lie in more leaves than one transaction can write. Such a call is committed as a promise:
+//! the transaction that charges it writes the points into journal pages and marks the head of the series as
+//! pending. Then the points are brought into their leaves, a group at a time. Whoever meets a pending series,
+//! reader or writer, finishes the work first, so a crash in between loses nothing, and nobody sees half a call.
+//! Bringing a point in twice changes nothing, because the first value of an instant stays.
+
+use bespin_access::TenantAccess;
+use bespin_primitives::{KpiId, TenantId};
+use bespin_table::{CommitError, Condition, Item, MAX_WRITES, Query, Row, TableError, Transaction, keys};
+
+use crate::store::{packed, planned, put_head, put_leaves, unpacked};
+use crate::{Batch, IngestPlan, Kpis, LeafWrite, Point, SeriesHead};
+
+/// Writes of one transaction that are not leaves: the ledger entry, the counters, the head, with room to spare.
+const OTHER_WRITES: usize = 10;
+
+/// The most bytes of leaves in one transaction, of the store's 4 MB.
+const MAX_BYTES: usize = 3_000_000;
+
+/// Points of a journal page: in the longest spelling below 64 KB.
+const POINTS_A_PAGE: usize = 700;
+
+/// How often the work is taken up anew because somebody else did a part of it at the same time.
+const ATTEMPTS: u32 = 100;
+
+/// Whether the leaves of a plan can be written together.
+pub(crate) fn fits_one_transaction(plan: &IngestPlan<()>) -> bool {
+    let bytes: usize = plan
+        .writes()
+        .iter()
+        .map(|write| match write {
+            LeafWrite::Replace { leaf, .. } | LeafWrite::Create { leaf, .. } => leaf.encoded_len(),
+        })
+        .sum();
+    plan.writes().len() <= MAX_WRITES - OTHER_WRITES && bytes <= MAX_BYTES
+}
+
+/// Adds the journal of a batch to `transaction`, and tells how many pages it has.
+pub(crate) fn put_journal(transaction: &mut Transaction, tenant: TenantId, kpi: KpiId, batch: &Batch) -> u32 {
+    let mut pages = 0;
+    for (number, points) in batch.points().chunks(POINTS_A_PAGE).enumerate() {
+        let key = keys::series_journal(tenant, kpi, number);
+        let page = Item::new(key).with("points", &packed(points.iter().cloned()));
+        transaction.put(page, Condition::absent());
+        pages += 1;
+    }
+    pages
+}
+
+impl Kpis {
+    /// Brings every promised point of a series into its leaf. Nothing to do nearly always.
+    pub async fn roll_forward(&self, access: &TenantAccess, kpi: KpiId) -> Result<(), TableError> {
+        let tenant = access.tenant_id();
+        for _ in 0..ATTEMPTS {
+            let Some(head) = self.table.get(keys::series_head(tenant, kpi)).await? else { return Ok(()) };
+            let head = SeriesHead::read(&head)?;
+            if !head.is_pending() || self.finish(tenant, kpi, head).await? {
+                return Ok(());
+            }
+        }
+        Err(TableError::Contended)
+    }
+
+    /// Brings in the points and takes the journal away. False when the series changed meanwhile: then somebody
+    /// else does the same work, and what is left of it must be looked at anew.
+    async fn finish(&self, tenant: TenantId, kpi: KpiId, mut head: SeriesHead) -> Result<bool, TableError> {
+        let pages = self.table.query_whole(Query::of(keys::series_journals(tenant, kpi))).await?;
+        let mut points = Vec::new();
+        for page in &pages {
+            points.extend(unpacked(page, "points")?);
+        }
+        let mut left = points.as_slice();
+        while !left.is_empty() {
+            let (brought_in, plan) = self.plan_group(tenant, kpi, left, &head).await?;
+            left = &left[brought_in..];
+            if plan.inserted() > 0 {
+                let mut transaction = Transaction::new();
+                put_head(&mut transaction, tenant, kpi, Some(&head), None, head.journal_pages);
+                put_leaves(&mut transaction, tenant, kpi, plan);
+                if !self.committed(transaction).await? {
+                    return Ok(false);
+                }
+                head.version += 1;
+            }
+        }
+        let mut transaction = Transaction::new();
+        put_head(&mut transaction, tenant, kpi, Some(&head), None, 0);
+        for page in pages {
+            transaction.delete(page.key(), Condition::default());
+        }
+        self.committed(transaction).await
+    }
+
+    /// The largest group of the first points, by halving, whose leaves fit one transaction. A single point always
+    /// does.
+    async fn plan_group(
+        &self,
+        tenant: TenantId,
+        kpi: KpiId,
+        points: &[Point],
+        head: &SeriesHead,
+    ) -> Result<(usize, IngestPlan<()>), TableError> {
+        let mut size = points.len();
+        loop {
+            let batch = Batch::of(points[..size].to_vec());
+            let covering = self.covering(tenant, kpi, batch.points()).await?;
+            let plan = planned(&batch, covering, Some(head.latest.at()))?;
+            if fits_one_transaction(&plan) || size == 1 {
+                return Ok((size, plan));
+            }
+            size = size.div_ceil(2);
+        }
+    }
+
+    async fn committed(&self, transaction: Transaction) -> Result<bool, TableError> {
+        match self.table.commit(transaction).await {
+            Ok(()) => Ok(true),
+            Err(CommitError::Refused(_)) => Ok(false),
+            Err(CommitError::Table(error)) => Err(error),
+        }
+    }
+}

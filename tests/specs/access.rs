@@ -1,0 +1,23 @@
+//! Who may do what, and how the gateway answers whom it does not let in (gateway.md 1, 2, 3, 4, 16, 17).
+//!
+//! `routes` holds the one list of all routes. What is true of every route is tried on every route of that list; a
+//! new route is a new line in it, and a test fails until it is there.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod access {
+    mod anything;
+    mod authentication;
+    mod cors;
+    mod envelope;
+    mod optional_keys;
+    mod order_of_checks;
+    mod outages;
+    mod roles;
+    mod routes;
+    mod sign_up;
+    mod subscriptions;
+    mod users;
+    mod validation;
+    mod walls;
+    mod warm_callers;
+}

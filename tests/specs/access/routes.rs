@@ -1,0 +1,258 @@
+//! The list of all routes, and what it takes to call each of them.
+
+use std::collections::BTreeSet;
+
+use bespin_tests::{Actor, NOON, Reply, Request, World};
+use serde_json::{Value, json};
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Roles {
+    /// Admins; members read that they are "not authorized to" do these words.
+    AdminOnly(&'static str),
+    Any,
+}
+
+/// One route that asks who its caller is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Route {
+    pub(crate) method: &'static str,
+    /// As in `/openapi.json`, with placeholders.
+    pub(crate) path: &'static str,
+    /// A body that nothing is wrong with.
+    body: Option<fn(&Objects) -> Value>,
+    /// Whether an `Idempotency-Key` is required.
+    pub(crate) keyed: bool,
+    pub(crate) roles: Roles,
+    /// What the tenant's plan must include.
+    pub(crate) capability: Option<&'static str>,
+    pub(crate) success: u16,
+}
+
+/// Routes that everybody may call.
+pub(crate) const OPEN: [(&str, &str); 4] =
+    [("GET", "/"), ("GET", "/healthz"), ("GET", "/openapi.json"), ("POST", "/v1/tenants")];
+
+/// All other routes.
+pub(crate) const ROUTES: [Route; 8] = [
+    Route {
+        method: "POST",
+        path: "/v1/users",
+        body: Some(
+            |own| json!({"tenant_id": own.tenant_id, "email": "member@example.com", "role": "member"}),
+        ),
+        keyed: false,
+        roles: Roles::AdminOnly("create users"),
+        capability: None,
+        success: 201,
+    },
+    Route {
+        method: "POST",
+        path: "/v1/tools/invoke",
+        body: Some(|own| json!({"tool_name": "kpi_summary", "payload": {"kpi_id": own.kpi_id}})),
+        keyed: true,
+        roles: Roles::AdminOnly("invoke tools"),
+        capability: Some("tools"),
+        success: 200,
+    },
+    Route {
+        method: "POST",
+        path: "/v1/kpis",
+        body: Some(|_| json!({"name": "MRR"})),
+        keyed: false,
+        roles: Roles::AdminOnly("create KPIs"),
+        capability: Some("kpi_ingest"),
+        success: 201,
+    },
+    Route {
+        method: "GET",
+        path: "/v1/kpis",
+        body: None,
+        keyed: false,
+        roles: Roles::Any,
+        capability: Some("kpi_read"),
+        success: 200,
+    },
+    Route {
+        method: "POST",
+        path: "/v1/kpis/{kpi_id}/points:bulk",
+        body: Some(|_| json!({"points": [{"ts": "2026-02-02T00:00:00Z", "value": 7}]})),
+        keyed: false,
+        roles: Roles::AdminOnly("ingest KPI points"),
+        capability: Some("kpi_ingest"),
+        success: 200,
+    },
+    Route {
+        method: "GET",
+        path: "/v1/kpis/{kpi_id}/latest",
+        body: None,
+        keyed: false,
+        roles: Roles::Any,
+        capability: Some("kpi_read"),
+        success: 200,
+    },
+    Route {
+        method: "POST",
+        path: "/v1/briefs/materialize",
+        body: Some(|own| json!({"date": own.date})),
+        keyed: true,
+        roles: Roles::AdminOnly("materialize briefs"),
+        capability: Some("briefs"),
+        success: 200,
+    },
+    Route {
+        method: "GET",
+        path: "/v1/briefs/{date}",
+        body: None,
+        keyed: false,
+        roles: Roles::Any,
+        capability: None,
+        success: 200,
+    },
+];
+
+/// `GET /v1/briefs/latest`: as `/v1/briefs/{date}`, but of no object.
+pub(crate) const LATEST_BRIEF: Route = Route {
+    method: "GET",
+    path: "/v1/briefs/latest",
+    body: None,
+    keyed: false,
+    roles: Roles::Any,
+    capability: None,
+    success: 200,
+};
+
+/// Every route that asks who its caller is.
+pub(crate) fn all() -> impl Iterator<Item = Route> {
+    ROUTES.into_iter().chain([LATEST_BRIEF])
+}
+
+/// What a tenant has, for placeholders and bodies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Objects {
+    pub(crate) tenant_id: String,
+    pub(crate) kpi_id: String,
+    pub(crate) date: String,
+}
+
+impl Objects {
+    /// An object of every kind that a route may name: a KPI with a point, and a brief.
+    pub(crate) async fn of(admin: &Actor) -> Self {
+        let kpi_id = admin.kpi("Signups").await;
+        admin.points(&kpi_id, &[("2026-02-01T00:00:00Z", 1.0)]).send().await.expect(200);
+        let date = "2026-02-03".to_owned();
+        admin.materialize("the brief of the objects", &date).send().await.expect(200);
+        Self { tenant_id: admin.tenant_id.clone(), kpi_id, date }
+    }
+}
+
+impl Route {
+    /// The path with the ids of `objects`.
+    pub(crate) fn path_to(&self, objects: &Objects) -> String {
+        self.path.replace("{kpi_id}", &objects.kpi_id).replace("{date}", &objects.date)
+    }
+
+    /// Makes of a request to this route one that nothing is wrong with but, perhaps, who sends it.
+    fn complete(&self, mut request: Request, objects: &Objects) -> Request {
+        if self.keyed {
+            request = request.key(&format!("key of {} for {}", self.path, objects.kpi_id));
+        }
+        match self.body {
+            Some(body) => request.json(&body(objects)),
+            None => request,
+        }
+    }
+
+    /// The request as `actor` sends it.
+    pub(crate) fn by(&self, actor: &Actor, objects: &Objects) -> Request {
+        self.complete(actor.request(self.method, &self.path_to(objects)), objects)
+    }
+
+    /// The request without a word about who sends it.
+    pub(crate) fn by_nobody(&self, world: &World, objects: &Objects) -> Request {
+        self.complete(world.request(self.method, &self.path_to(objects)), objects)
+    }
+
+    /// For the messages of failing tests.
+    pub(crate) fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    /// Asserts that the route refuses with this status and `detail`.
+    #[track_caller]
+    pub(crate) fn assert_refused(&self, reply: &Reply, status: u16, detail: &Value) {
+        assert_eq!((reply.status, &reply.json()["detail"]), (status, detail), "{}: {}", self.name(), reply.text);
+        assert_eq!(&reply.detail(status), detail);
+    }
+}
+
+/// Without this the refusals of every other test could be for the wrong reason.
+#[tokio::test]
+async fn each_route_serves_those_it_is_for() {
+    let world = World::open().await;
+    let admin = world.tenant().await;
+    let member = admin.member().await;
+    let own = Objects::of(&admin).await;
+
+    for route in all() {
+        let reply = route.by(&admin, &own).send().await;
+        assert_eq!(reply.status, route.success, "{}: {}", route.name(), reply.text);
+        if route.roles == Roles::Any {
+            assert_eq!(route.by(&member, &own).send().await.json(), reply.json(), "{}", route.name());
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_list_of_routes_is_the_published_one() {
+    let world = World::open().await;
+
+    let document = world.request("GET", "/openapi.json").send().await.expect(200);
+
+    let mut published = BTreeSet::new();
+    let mut open = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let route = (method.to_ascii_uppercase(), path.clone());
+            if operation["security"] == json!([]) {
+                open.insert(route.clone());
+            }
+            published.insert(route);
+        }
+    }
+    let named = |(method, path): (&str, &str)| (method.to_owned(), path.to_owned());
+    let guarded: BTreeSet<_> = all().map(|route| named((route.method, route.path))).collect();
+    assert_eq!(open, OPEN.map(named).into());
+    assert_eq!(published, &guarded | &open);
+}
+
+/// The document promises; here each promise about who may call is kept. A client generator reads the same places.
+#[tokio::test]
+async fn the_published_document_says_which_routes_ask_for_an_idempotency_key_and_a_body() {
+    let world = World::open().await;
+
+    let document = world.request("GET", "/openapi.json").send().await.expect(200);
+
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{document}");
+    for route in all() {
+        let operation = &document["paths"][route.path][route.method.to_ascii_lowercase()];
+        let parameters = operation["parameters"].to_string();
+        assert_eq!(parameters.contains("/IdempotencyKey\""), route.keyed, "{}", route.name());
+        assert_eq!(operation["requestBody"]["required"] == true, route.body.is_some(), "{}", route.name());
+        assert!(operation["responses"][route.success.to_string()].is_object(), "{}", route.name());
+        for status in ["400", "401", "403", "503"] {
+            assert!(operation["responses"][status].is_object(), "{} has no {status}", route.name());
+        }
+    }
+}
+
+/// The present of every request that says nothing else, in the past of the machine's clock or not.
+#[tokio::test]
+async fn the_clock_of_a_request_is_the_one_it_names_where_tests_may_do_so() {
+    let world = World::open().await;
+
+    let signed_up = world.sign_up().send().await.expect(201);
+
+    let created_at = signed_up["created_at"].as_str().unwrap();
+    assert_eq!(&created_at[..19], &NOON[..19]);
+}

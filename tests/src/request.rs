@@ -1,0 +1,79 @@
+//! One request in the making.
+
+use axum::{
+    Router,
+    body::Body,
+    http::{self, HeaderName, HeaderValue, Method},
+};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tower::ServiceExt;
+
+use crate::{NOON, Reply};
+
+/// One request in the making. Without more it is a stranger's, at noon.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Request {
+    router: Router,
+    method: Method,
+    path: String,
+    headers: Vec<(String, Vec<u8>)>,
+    body: Vec<u8>,
+}
+
+impl Request {
+    pub(crate) fn new(router: Router, method: &str, path: &str) -> Self {
+        let headers = vec![("x-test-now".to_owned(), NOON.into())];
+        Self { router, method: method.parse().unwrap(), path: path.to_owned(), headers, body: Vec::new() }
+    }
+
+    /// Sets a header, in place of one of the same name.
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self = self.without(name);
+        self.headers.push((name.to_ascii_lowercase(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// Leaves a header out.
+    pub fn without(mut self, name: &str) -> Self {
+        self.headers.retain(|(set, _)| !set.eq_ignore_ascii_case(name));
+        self
+    }
+
+    /// The present of the request, RFC 3339.
+    pub fn at(self, now: &str) -> Self {
+        self.header("x-test-now", now)
+    }
+
+    /// The `Idempotency-Key`.
+    pub fn key(self, key: &str) -> Self {
+        self.header("idempotency-key", key)
+    }
+
+    /// A JSON body.
+    pub fn json(self, body: &Value) -> Self {
+        self.header("content-type", "application/json").body(body.to_string())
+    }
+
+    /// A body as it is.
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Sends it through the whole router.
+    pub async fn send(self) -> Reply {
+        let mut request = http::Request::builder().method(self.method).uri(self.path);
+        for (name, value) in self.headers {
+            request = request
+                .header(HeaderName::try_from(name).unwrap(), HeaderValue::from_bytes(&value).expect("a header value"));
+        }
+        let request = request.body(Body::from(self.body)).unwrap();
+        let response = self.router.oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let text = String::from_utf8(bytes.to_vec()).expect("answers are UTF-8");
+        Reply { status: parts.status.as_u16(), headers: parts.headers, text }
+    }
+}

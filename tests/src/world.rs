@@ -1,0 +1,176 @@
+//! The whole product in memory.
+
+use std::sync::Arc;
+
+use bespin_edge::Deps;
+use bespin_embedded::{Embedded, Faults};
+use bespin_entitlements::{DailyLimits, Plan, Subscription, SubscriptionStatus};
+use bespin_local::{Cloud, LocalSettings};
+use bespin_metering::{EventDefinition, LedgerEntry, MeteredEvent, Usage};
+use bespin_primitives::{BillingPeriod, OsRandom, Random, SystemClock, Timestamp, parse_date};
+use bespin_table::{Condition, Key, Row, Transaction, keys};
+use serde_json::json;
+
+use crate::{Actor, NOON, Request};
+
+/// The whole product in memory. Each specification has a world of its own.
+#[derive(Debug, Clone)]
+pub struct World {
+    cloud: Arc<Cloud>,
+}
+
+impl World {
+    /// A world in which a request's `X-Test-Now` is its clock.
+    pub async fn open() -> Self {
+        Self::open_with(LocalSettings { test_clock: true, ..LocalSettings::default() }).await
+    }
+
+    /// A world with other settings.
+    pub async fn open_with(settings: LocalSettings) -> Self {
+        Self::open_seeded(settings, Arc::new(OsRandom)).await
+    }
+
+    /// A world with other settings and replayable ids and waits.
+    pub async fn open_seeded(settings: LocalSettings, random: Arc<dyn Random>) -> Self {
+        let cloud = Cloud::open_with(&settings, Arc::new(SystemClock), random).await.unwrap();
+        Self { cloud: Arc::new(cloud) }
+    }
+
+    /// The joined parts, for looking behind the requests.
+    pub fn deps(&self) -> &Deps {
+        self.cloud.deps()
+    }
+
+    /// The stores.
+    pub fn embedded(&self) -> &Embedded {
+        self.cloud.embedded()
+    }
+
+    /// What goes wrong between the product and its stores.
+    pub fn faults(&self) -> &Faults {
+        self.embedded().faults()
+    }
+
+    /// A request of a stranger.
+    pub fn request(&self, method: &str, path: &str) -> Request {
+        Request::new(self.cloud.router(), method, path)
+    }
+
+    /// A sign-up that nothing is wrong with.
+    pub fn sign_up(&self) -> Request {
+        let body = json!({"name": "Acme", "region": "eu-west-1", "admin_email": "owner@example.com"});
+        self.request("POST", "/v1/tenants").json(&body)
+    }
+
+    /// The admin of a new tenant.
+    pub async fn tenant(&self) -> Actor {
+        Actor::new(self, &self.sign_up().send().await.expect(201))
+    }
+
+    /// Somebody who signed up before this world was opened on its folder.
+    pub fn actor(&self, tenant_id: &str, user_id: &str, api_key: &str) -> Actor {
+        Actor::known(self, tenant_id, user_id, api_key)
+    }
+
+    /// Sets a tenant's daily limits, effective in the next call.
+    pub async fn set_daily_limits(&self, actor: &Actor, limits: DailyLimits) {
+        let tenant_id = actor.access().await.tenant_id();
+        self.put(&limits, keys::daily_limits(tenant_id)).await;
+        self.deps().access.forget(tenant_id);
+    }
+
+    /// Sets how often a tool may be called in a day.
+    pub async fn set_daily_tool_limit(&self, actor: &Actor, limit: u64) {
+        self.set_daily_limits(actor, DailyLimits { tool_invocation: limit, ..DailyLimits::default() }).await;
+    }
+
+    /// Suspends a tenant, or lets it go on.
+    pub async fn set_status(&self, actor: &Actor, status: SubscriptionStatus) {
+        self.change_subscription(actor, |subscription| subscription.status = status).await;
+    }
+
+    /// Puts a tenant on a plan of its own, made from the starter plan by `change`.
+    pub async fn set_plan(&self, actor: &Actor, change: impl FnOnce(&mut Plan)) {
+        let catalogue = self.deps().entitlements.catalogue().await.unwrap();
+        let mut plan = catalogue.plans["starter"].clone();
+        plan.plan_id = format!("of-{}", actor.tenant_id);
+        change(&mut plan);
+        self.put(&plan, keys::plan(&plan.plan_id)).await;
+        self.deps().entitlements.forget_catalogue();
+        self.change_subscription(actor, |subscription| subscription.plan_id = plan.plan_id).await;
+    }
+
+    /// Changes a metered event of the catalogue.
+    pub async fn change_event(&self, event: MeteredEvent, change: impl FnOnce(&mut EventDefinition)) {
+        let catalogue = self.deps().entitlements.catalogue().await.unwrap();
+        let mut definition = catalogue.events[event.key()].clone();
+        change(&mut definition);
+        self.put(&definition, keys::metered_event(event.key())).await;
+        self.deps().entitlements.forget_catalogue();
+    }
+
+    async fn change_subscription(&self, actor: &Actor, change: impl FnOnce(&mut Subscription)) {
+        let access = actor.access().await;
+        let mut subscription = Subscription::read(access.subscription_row().unwrap()).unwrap();
+        change(&mut subscription);
+        self.put(&subscription, keys::subscription(access.tenant_id())).await;
+        self.deps().access.forget(access.tenant_id());
+    }
+
+    async fn put(&self, row: &impl Row, key: Key) {
+        let mut write = Transaction::new();
+        write.put(row.at(key), Condition::default());
+        self.deps().table.commit(write).await.unwrap();
+    }
+
+    /// Everything a tenant's ledger says about a month (`2026-02`), newest first.
+    pub async fn ledger(&self, actor: &Actor, month: &str) -> Vec<LedgerEntry> {
+        let access = actor.access().await;
+        let (mut entries, mut next) = (Vec::new(), None);
+        loop {
+            let page = self.deps().metering.entries(&access, period(month), 500, next).await.unwrap();
+            entries.extend(page.0);
+            next = page.1;
+            if next.is_none() {
+                return entries;
+            }
+        }
+    }
+
+    /// The counters of a tenant's month.
+    pub async fn usage(&self, actor: &Actor, month: &str) -> Usage {
+        self.deps().metering.usage(&actor.access().await, period(month)).await.unwrap()
+    }
+
+    /// Asserts that the ledger of a month and its counters agree to the micro-credit, and gives the number of
+    /// entries.
+    pub async fn assert_ledger_equals_counters(&self, actor: &Actor, month: &str) -> usize {
+        use bespin_metering::Counter;
+
+        let (entries, usage) = (self.ledger(actor, month).await, self.usage(actor, month).await);
+        let credits: u64 = entries.iter().map(|entry| entry.credits.micros()).sum();
+        assert_eq!(usage.credits().unwrap().micros(), credits, "credits of {month}");
+        for event in MeteredEvent::ALL {
+            let of_event = || entries.iter().filter(move |entry| entry.event == event);
+            let (units, credits, cost) = usage.of_event(event).unwrap();
+            assert_eq!(units, of_event().map(|entry| entry.raw_units).sum::<u64>(), "{event:?}");
+            assert_eq!(credits.micros(), of_event().map(|entry| entry.credits.micros()).sum::<u64>(), "{event:?}");
+            assert_eq!(cost.picos(), of_event().map(|entry| entry.list_cost.picos()).sum::<u128>(), "{event:?}");
+            let first = period(month).start();
+            for day in first.iter_days().take_while(|day| period(month) == BillingPeriod::containing(*day)) {
+                let units: u64 = of_event().filter(|e| e.created_at.date() == day).map(|e| e.raw_units).sum();
+                assert_eq!(usage.counted(Counter::UnitsOfDay(event, day)).unwrap(), units, "{event:?} on {day}");
+            }
+        }
+        entries.len()
+    }
+}
+
+fn period(month: &str) -> BillingPeriod {
+    BillingPeriod::containing(parse_date(&format!("{month}-01")).expect("a month such as 2026-02"))
+}
+
+/// The instant of [`NOON`].
+pub fn noon() -> Timestamp {
+    Timestamp::parse_rfc3339(NOON).unwrap()
+}
