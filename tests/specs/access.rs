@@ -12,6 +12,7 @@ mod access {
     mod optional_keys;
     mod order_of_checks;
     mod outages;
+    mod rate_limits;
     mod roles;
     mod routes;
     mod sign_up;

@@ -1,1 +1,208 @@
-//! Specifications of lambda.
+//! The functions behind API Gateway: each sample event of `events/` goes the way that `lambda_http::run` sends it on
+//! AWS, from the JSON of an HTTP API (payload version 2.0) to the JSON that goes back.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::{num::NonZeroU32, sync::Arc};
+
+use axum::Router;
+use bespin_access::Pepper;
+use bespin_edge::{Deps, Settings};
+use bespin_embedded::Embedded;
+use bespin_primitives::{OsRandom, SystemClock};
+use bespin_web::{ProcessClock, Surface};
+use lambda_http::{Adapter, lambda_runtime::LambdaEvent, request::LambdaRequest};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+const TENANTS: &str = include_str!("../../events/tenants.json");
+const TOOLS: &str = include_str!("../../events/tools.json");
+const KPIS: &str = include_str!("../../events/kpis.json");
+const BRIEFS: &str = include_str!("../../events/briefs.json");
+
+/// What every function of a deployment shares.
+struct Deployment {
+    deps: Deps,
+    surface: Surface,
+}
+
+impl Deployment {
+    async fn new() -> Self {
+        Self::with_signups_per_minute(None).await
+    }
+
+    async fn with_signups_per_minute(most: Option<NonZeroU32>) -> Self {
+        let embedded = Embedded::open_in_memory().unwrap();
+        let settings = Settings {
+            table_name: "bespin".to_owned(),
+            pepper: Pepper::parse("a pepper for this test only").unwrap(),
+            key_environment: "test".to_owned(),
+            cors_origins: vec!["https://app.example".to_owned()],
+            signups_per_minute: most,
+            per_tenant_per_second: None,
+            per_address_per_second: None,
+            auth_failures_per_minute: None,
+        };
+        // As `Edge::from_env` makes it.
+        let surface = Surface {
+            clock: Arc::new(ProcessClock(Arc::new(SystemClock))),
+            random: Arc::new(OsRandom),
+            cors_origins: settings.cors_origins.clone(),
+            expose_cost: false,
+            per_tenant_per_second: settings.per_tenant_per_second,
+            per_address_per_second: settings.per_address_per_second,
+        };
+        let deps = Deps::new(&embedded.connection(), settings, Arc::new(SystemClock), Arc::new(OsRandom));
+        deps.table.create_if_absent().await.unwrap();
+        Self { deps, surface }
+    }
+
+    /// What a function answers to an event.
+    async fn invoke(&self, routes: fn(Deps) -> Router, event: &Value) -> Value {
+        let function = self.surface.wrap(routes(self.deps.clone()));
+        let payload: LambdaRequest = serde_json::from_str(&event.to_string()).unwrap();
+        let event = LambdaEvent::new(payload, lambda_http::Context::default());
+        let response = Adapter::from(function).oneshot(event).await.unwrap();
+        serde_json::to_value(&response).unwrap()
+    }
+
+    /// The answer to `events/tenants.json`.
+    async fn sign_up(&self) -> Value {
+        body(&self.invoke(bespin_fn_tenants::routes, &event(TENANTS)).await, 201)
+    }
+
+    /// A sample event with the credentials of a new tenant.
+    async fn of_new_tenant(&self, text: &str) -> Value {
+        let tenant = self.sign_up().await;
+        let mut event = event(text);
+        event["headers"]["x-tenant-id"] = tenant["tenant_id"].clone();
+        event["headers"]["x-user-id"] = tenant["admin"]["user_id"].clone();
+        event["headers"]["x-api-key"] = tenant["api_key"].clone();
+        event
+    }
+}
+
+fn event(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+/// The body of an answer, which is JSON in a string.
+#[track_caller]
+fn body(answer: &Value, status: u16) -> Value {
+    assert_eq!(answer["statusCode"], status, "{answer}");
+    assert_eq!(answer["isBase64Encoded"], false, "{answer}");
+    assert_eq!(answer["headers"]["content-type"], "application/json", "{answer}");
+    assert!(answer["headers"]["x-request-id"].is_string(), "{answer}");
+    serde_json::from_str(answer["body"].as_str().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn the_event_of_tenants_signs_up_a_tenant_and_shows_its_key() {
+    let deployment = Deployment::new().await;
+
+    let answer = deployment.invoke(bespin_fn_tenants::routes, &event(TENANTS)).await;
+
+    let tenant = body(&answer, 201);
+    assert_eq!(tenant["name"], "Acme");
+    assert!(tenant["api_key"].as_str().unwrap().starts_with("bsp_test_"), "{tenant}");
+    assert_eq!(answer["headers"]["cache-control"], "no-store");
+    assert_eq!(answer["headers"]["x-cost"], Value::Null, "no Lambda tells how it stores things");
+}
+
+#[tokio::test]
+async fn the_event_of_tools_calls_a_tool_once_however_often_it_is_delivered() {
+    let deployment = Deployment::new().await;
+    let event = deployment.of_new_tenant(TOOLS).await;
+
+    let first = deployment.invoke(bespin_fn_tools::routes, &event).await;
+    let again = deployment.invoke(bespin_fn_tools::routes, &event).await;
+
+    assert_eq!(body(&first, 200)["result"], json!({"echo": {"text": "hi"}}));
+    assert_eq!(first["body"], again["body"]);
+}
+
+#[tokio::test]
+async fn the_event_of_kpis_makes_a_kpi_that_points_and_reads_find_by_the_path() {
+    let deployment = Deployment::new().await;
+    let mut event = deployment.of_new_tenant(KPIS).await;
+
+    let kpi = body(&deployment.invoke(bespin_fn_kpis::routes, &event).await, 201);
+    assert_eq!((&kpi["name"], &kpi["unit"]), (&json!("MRR"), &json!("EUR")));
+
+    // API Gateway sends a body that it does not take for text as base64.
+    let path = format!("/v1/kpis/{}/points:bulk", kpi["kpi_id"].as_str().unwrap());
+    send_to(&mut event, "POST", &path);
+    event["body"] = json!("eyJwb2ludHMiOlt7InRzIjoiMjAyNi0wMS0zMVQwMDowMDowMFoiLCJ2YWx1ZSI6MTI1MH1dfQ==");
+    event["isBase64Encoded"] = json!(true);
+    let counts = body(&deployment.invoke(bespin_fn_kpis::routes, &event).await, 200);
+    assert_eq!(counts, json!({"inserted": 1, "ignored": 0}));
+
+    event.as_object_mut().unwrap().remove("body");
+    event["isBase64Encoded"] = json!(false);
+    event["rawQueryString"] = json!("limit=1");
+    send_to(&mut event, "GET", "/v1/kpis");
+    let kpis = body(&deployment.invoke(bespin_fn_kpis::routes, &event).await, 200);
+    assert_eq!(kpis[0]["kpi_id"], kpi["kpi_id"]);
+}
+
+fn send_to(event: &mut Value, method: &str, path: &str) {
+    event["rawPath"] = json!(path);
+    event["requestContext"]["http"]["method"] = json!(method);
+    event["requestContext"]["http"]["path"] = json!(path);
+}
+
+#[tokio::test]
+async fn the_event_of_briefs_makes_the_one_brief_of_its_date() {
+    let deployment = Deployment::new().await;
+    let event = deployment.of_new_tenant(BRIEFS).await;
+
+    let brief = body(&deployment.invoke(bespin_fn_briefs::routes, &event).await, 200);
+
+    assert_eq!(brief["content"]["date"], "2026-01-31");
+    assert_eq!(brief["content"]["summary"]["kpis_considered"], 0);
+}
+
+#[tokio::test]
+async fn a_refusal_goes_back_as_an_answer_and_not_as_a_failed_invocation() {
+    let deployment = Deployment::new().await;
+
+    // The placeholders of the file are nobody's credentials.
+    let refused = body(&deployment.invoke(bespin_fn_tools::routes, &event(TOOLS)).await, 401);
+    assert_eq!(refused["detail"], "Invalid tenant ID or API key");
+
+    let mut broken = event(TENANTS);
+    broken["body"] = json!("{");
+    let refused = body(&deployment.invoke(bespin_fn_tenants::routes, &broken).await, 422);
+    assert_eq!(refused["detail"][0]["type"], "json_invalid");
+}
+
+#[tokio::test]
+async fn the_address_that_limits_go_by_is_the_one_that_api_gateway_tells() {
+    let deployment = Deployment::with_signups_per_minute(NonZeroU32::new(1)).await;
+    let mut event = event(TENANTS);
+    let sign_up = async |event: &Value| deployment.invoke(bespin_fn_tenants::routes, event).await;
+    let (mut admitted, mut refused) = (0, 0);
+    for claimed in ["198.51.100.1", "198.51.100.2", "198.51.100.3"] {
+        event["headers"]["x-forwarded-for"] = json!(claimed);
+        match sign_up(&event).await["statusCode"].as_u64() {
+            Some(201) => admitted += 1,
+            Some(429) => refused += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    // A new minute may have begun meanwhile, once.
+    assert!(refused >= 1 && admitted >= 1, "{admitted} admitted, {refused} refused");
+    event["requestContext"]["http"]["sourceIp"] = json!("203.0.113.99");
+    body(&sign_up(&event).await, 201);
+}
+
+#[tokio::test]
+async fn pages_of_allowed_origins_may_read_the_answers() {
+    let deployment = Deployment::new().await;
+    let mut event = event(TENANTS);
+    event["headers"]["origin"] = json!("https://app.example");
+
+    let answer = deployment.invoke(bespin_fn_tenants::routes, &event).await;
+
+    assert_eq!(answer["headers"]["access-control-allow-origin"], "https://app.example", "{answer}");
+}

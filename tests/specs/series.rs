@@ -1,5 +1,6 @@
 //! Specifications of series: KPIs, their points, and the briefs made of them (gateway.md 6 and 7).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::float_cmp, reason = "a value comes back as it was sent, to the last bit")]
 
 #[path = "series/briefs.rs"]
 mod briefs;

@@ -44,6 +44,18 @@ impl Actor {
         Self { user_id: user["user_id"].as_str().unwrap().to_owned(), ..self.clone() }
     }
 
+    /// Somebody else of the same tenant.
+    #[must_use]
+    pub fn as_user(&self, user_id: &str) -> Self {
+        Self { user_id: user_id.to_owned(), ..self.clone() }
+    }
+
+    /// The same user with another key.
+    #[must_use]
+    pub fn with_key(&self, api_key: &str) -> Self {
+        Self { api_key: api_key.to_owned(), ..self.clone() }
+    }
+
     /// A request with this actor's three headers.
     pub fn request(&self, method: &str, path: &str) -> Request {
         self.world

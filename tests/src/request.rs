@@ -1,8 +1,11 @@
 //! One request in the making.
 
+use std::net::SocketAddr;
+
 use axum::{
     Router,
     body::Body,
+    extract::ConnectInfo,
     http::{self, HeaderName, HeaderValue, Method},
 };
 use http_body_util::BodyExt;
@@ -20,12 +23,14 @@ pub struct Request {
     path: String,
     headers: Vec<(String, Vec<u8>)>,
     body: Vec<u8>,
+    address: Option<SocketAddr>,
 }
 
 impl Request {
     pub(crate) fn new(router: Router, method: &str, path: &str) -> Self {
         let headers = vec![("x-test-now".to_owned(), NOON.into())];
-        Self { router, method: method.parse().unwrap(), path: path.to_owned(), headers, body: Vec::new() }
+        let (method, path) = (method.parse().unwrap(), path.to_owned());
+        Self { router, method, path, headers, body: Vec::new(), address: None }
     }
 
     /// Sets a header, in place of one of the same name.
@@ -62,14 +67,31 @@ impl Request {
         self
     }
 
+    /// As if it came over a socket from this address.
+    pub fn from_address(mut self, ip: &str) -> Self {
+        self.address = Some(SocketAddr::new(ip.parse().unwrap(), 5000));
+        self
+    }
+
+    /// Goes to this router instead of the world's.
+    pub fn through(mut self, router: &Router) -> Self {
+        self.router = router.clone();
+        self
+    }
+
     /// Sends it through the whole router.
     pub async fn send(self) -> Reply {
         let mut request = http::Request::builder().method(self.method).uri(self.path);
         for (name, value) in self.headers {
-            request = request
-                .header(HeaderName::try_from(name).unwrap(), HeaderValue::from_bytes(&value).expect("a header value"));
+            request = request.header(
+                HeaderName::try_from(name).unwrap(),
+                HeaderValue::from_bytes(&value).expect("a header value"),
+            );
         }
-        let request = request.body(Body::from(self.body)).unwrap();
+        let mut request = request.body(Body::from(self.body)).unwrap();
+        if let Some(address) = self.address {
+            request.extensions_mut().insert(ConnectInfo(address));
+        }
         let response = self.router.oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();

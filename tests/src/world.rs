@@ -154,12 +154,24 @@ impl World {
             let of_event = || entries.iter().filter(move |entry| entry.event == event);
             let (units, credits, cost) = usage.of_event(event).unwrap();
             assert_eq!(units, of_event().map(|entry| entry.raw_units).sum::<u64>(), "{event:?}");
-            assert_eq!(credits.micros(), of_event().map(|entry| entry.credits.micros()).sum::<u64>(), "{event:?}");
-            assert_eq!(cost.picos(), of_event().map(|entry| entry.list_cost.picos()).sum::<u128>(), "{event:?}");
+            assert_eq!(
+                credits.micros(),
+                of_event().map(|entry| entry.credits.micros()).sum::<u64>(),
+                "{event:?}"
+            );
+            assert_eq!(
+                cost.picos(),
+                of_event().map(|entry| entry.list_cost.picos()).sum::<u128>(),
+                "{event:?}"
+            );
             let first = period(month).start();
             for day in first.iter_days().take_while(|day| period(month) == BillingPeriod::containing(*day)) {
                 let units: u64 = of_event().filter(|e| e.created_at.date() == day).map(|e| e.raw_units).sum();
-                assert_eq!(usage.counted(Counter::UnitsOfDay(event, day)).unwrap(), units, "{event:?} on {day}");
+                assert_eq!(
+                    usage.counted(Counter::UnitsOfDay(event, day)).unwrap(),
+                    units,
+                    "{event:?} on {day}"
+                );
             }
         }
         entries.len()

@@ -3,7 +3,7 @@
 use axum::{extract::State, http::StatusCode};
 use bespin_access::Action;
 use bespin_edge::Deps;
-use bespin_entitlements::{Capability, Standing};
+use bespin_entitlements::{Capability, Standing, admit};
 use bespin_kpi::Kpi;
 use bespin_metering::MeteredEvent;
 use bespin_primitives::KpiId;
@@ -50,6 +50,13 @@ pub(crate) async fn create(State(deps): State<Deps>, call: Call) -> Result<Answe
         return Ok(Answer::json_text(StatusCode::CREATED, answer));
     }
     let admission = standing.admission(MeteredEvent::KpiDefinitionCreated, 1)?;
+    if deps.recorder.expects_refusal(&access, &admission) {
+        let looked = deps.recorder.look(&access, claim.as_ref(), call.now, &[]).await?;
+        if let Some(answer) = looked.replay {
+            return Ok(Answer::json_text(StatusCode::CREATED, answer));
+        }
+        admit(&admission, &looked.usage)?;
+    }
 
     let NewKpi { name, unit, description } = order;
     let kpi = Kpi { id: KpiId::random(&*deps.random), name, unit, description, created_at: call.now };

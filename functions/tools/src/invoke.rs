@@ -61,7 +61,9 @@ async fn run(
     }
     let admission = standing.admission(MeteredEvent::ToolInvocation, 1);
     let tool = Tool::find(&order.tool_name);
-    if must_look_first(&tool, &admission) {
+    let expects_refusal =
+        admission.as_ref().is_ok_and(|admission| recorder.expects_refusal(access, admission));
+    if expects_refusal || must_look_first(&tool, &admission) {
         let looked = recorder.look(access, Some(claim), call.now, &[]).await?;
         if let Some(answer) = looked.replay {
             return Ok(Answer::json_text(StatusCode::OK, answer));

@@ -105,17 +105,22 @@ fn edge_settings(settings: &LocalSettings, pepper: Pepper) -> Settings {
 /// The secret of this folder, made at its first use. Without it no stored key would be recognised.
 fn pepper(folder: Option<&DataFolder>, random: &dyn Random) -> Result<Pepper, LocalError> {
     let stored = folder.map(|folder| folder.read(PEPPER_FILE)).transpose()?.flatten();
-    if let Some(pepper) = stored {
-        return Pepper::parse(pepper.trim()).ok_or_else(|| LocalError::Damaged {
-            file: folder.map(|folder| folder.path().join(PEPPER_FILE)).unwrap_or_default(),
-            reason: "the secret is too short".to_owned(),
-        });
-    }
+    let secret = match stored {
+        Some(secret) => secret,
+        None => new_secret(folder, random)?,
+    };
+    Pepper::parse(secret.trim()).ok_or_else(|| LocalError::Damaged {
+        file: folder.map(|folder| folder.path().join(PEPPER_FILE)).unwrap_or_default(),
+        reason: "the secret is too short".to_owned(),
+    })
+}
+
+fn new_secret(folder: Option<&DataFolder>, random: &dyn Random) -> Result<String, LocalError> {
     let mut secret = [0; 32];
     random.fill(&mut secret);
     let secret = HEXLOWER.encode(&secret);
     if let Some(folder) = folder {
         folder.write(PEPPER_FILE, &secret)?;
     }
-    Pepper::parse(&secret).ok_or_else(|| LocalError::DemoTenant("64 digits are long enough".to_owned()))
+    Ok(secret)
 }

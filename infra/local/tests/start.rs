@@ -3,7 +3,7 @@
 
 mod running;
 
-use std::{fs, io::Write, net::TcpStream};
+use std::{fs, io::Write, net::TcpStream, time::Duration};
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use bespin_aws::{Connection, Service};
@@ -112,39 +112,54 @@ fn senseless_settings_are_told_in_one_sentence() {
 
 #[test]
 fn a_damaged_folder_is_told_in_one_sentence() {
-    for (file, damage) in
-        [("demo-tenant.json", "{"), ("pepper", "x"), ("dynamodb.sqlite", "x"), ("sqs.sqlite", "x")]
-    {
+    let garbage = "no database ".repeat(1_000);
+    let damages = [
+        ("demo-tenant.json", "{", "/demo-tenant.json is damaged: "),
+        ("pepper", "short", "/pepper is damaged: the secret is too short"),
+        ("dynamodb.sqlite", &garbage, "the embedded DynamoDB cannot be opened: "),
+        ("sqs.sqlite", &garbage, "the embedded SQS cannot be opened: "),
+    ];
+    for (file, damage, sentence) in damages {
         let home = tempdir().unwrap();
         let folder = home.path().to_str().unwrap();
         LocalCloud::start(&[("BESPIN_DATA", folder)]).stop();
-        fs::write(home.path().join(file), damage.repeat(4096)).unwrap();
+        fs::write(home.path().join(file), damage).unwrap();
 
         let told = refusal_of(bespin_local(&[("BESPIN_DATA", folder)]));
 
-        assert!(told.starts_with("bespin: "), "{file}: {told}");
+        assert!(told.contains(sentence), "{file}: {told}");
     }
 }
 
 #[test]
-fn ctrl_c_and_a_polite_kill_stop_it_cleanly() {
+fn ctrl_c_and_a_polite_kill_stop_it_cleanly_and_at_once() {
     for signal in ["INT", "TERM"] {
         let home = tempdir().unwrap();
         let cloud = LocalCloud::start(&[("BESPIN_DATA", home.path().to_str().unwrap())]);
-        // A connection without a request, one in the middle of a request, and one that is kept alive.
-        let _idle = TcpStream::connect(format!("127.0.0.1:{}", cloud.port())).unwrap();
-        let mut half = TcpStream::connect(format!("127.0.0.1:{}", cloud.port())).unwrap();
-        half.write_all(b"POST /v1/tenants HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
-            .unwrap();
+        // As browsers leave them: a connection that is kept alive, and one without a request.
         let caller = cloud.demo_tenant();
         assert_eq!(caller.get("/healthz").0, 200);
+        let _spare = TcpStream::connect(format!("127.0.0.1:{}", cloud.port())).unwrap();
 
         cloud.signal(signal);
-        let (status, told) = cloud.end();
+        let (status, told) = cloud.end_within(Duration::from_secs(2));
 
         assert_eq!(status.code(), Some(0), "{signal}: {told}");
         assert_eq!(told.lines().last(), Some("Bespin stopped."), "{signal}: {told}");
     }
+}
+
+#[test]
+fn a_request_that_does_not_end_delays_a_stop_for_some_seconds_only() {
+    let cloud = LocalCloud::start(&[("BESPIN_DATA", ":memory:")]);
+    let mut half = TcpStream::connect(format!("127.0.0.1:{}", cloud.port())).unwrap();
+    half.write_all(b"POST /v1/tenants HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{").unwrap();
+    assert_eq!(cloud.demo_tenant().get("/healthz").0, 200);
+
+    cloud.signal("INT");
+    let (status, told) = cloud.end_within(Duration::from_secs(8));
+
+    assert_eq!(status.code(), Some(0), "{told}");
 }
 
 #[test]

@@ -86,8 +86,14 @@ pub struct Edge {
 impl Edge {
     /// Joins everything as the environment says. The client is made here, in the init phase of a Lambda, because
     /// every function needs it.
+    ///
+    /// The log has a failure as a sentence: what `main` returns shows as the fields of an error only.
     pub fn from_env() -> Result<Self, SettingsError> {
         bespin_web::init_logging();
+        Self::joined().inspect_err(|error| tracing::error!(%error, "the function cannot start"))
+    }
+
+    fn joined() -> Result<Self, SettingsError> {
         let settings = Settings::from_lookup(|name| std::env::var(name).ok())?;
         let connection = Connection::from_env()?;
         let surface = Surface {

@@ -37,7 +37,7 @@ impl Admission {
         self.hard_limits()
             .map(|limit| {
                 let counter = limit.counter();
-                limit.ceiling.checked_sub(counter.moved_by(&self.charge)).map(|ceiling| (counter, ceiling))
+                limit.room_before(counter.moved_by(&self.charge)).map(|room| (counter, room))
             })
             .collect()
     }
@@ -52,7 +52,7 @@ pub fn admit(admission: &Admission, usage: &Usage) -> Result<(), EntitlementErro
     for limit in admission.hard_limits() {
         let counter = limit.counter();
         let (used, requested) = (usage.counted(counter)?, counter.moved_by(&admission.charge));
-        if used.checked_add(requested).is_none_or(|sum| sum > limit.ceiling) {
+        if limit.room_before(requested).is_none_or(|room| used > room) {
             return Err(Box::new(Refusal::of(admission, *limit, used, requested, usage)?).into());
         }
     }
@@ -163,5 +163,121 @@ impl Fault for Refusal {
     fn retry_after_seconds(&self) -> Option<u64> {
         let wait = self.limit.window.resets_at().epoch_seconds() - self.at.epoch_seconds();
         u64::try_from(wait).ok().map(|seconds| seconds.max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use bespin_metering::MeteredEvent;
+    use bespin_primitives::Usd;
+    use bespin_table::{Item, keys};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Scope, Window};
+
+    const EVENT: MeteredEvent = MeteredEvent::ToolInvocation;
+
+    fn noon() -> Timestamp {
+        Timestamp::parse_rfc3339("2028-02-29T12:00:00Z").unwrap()
+    }
+
+    /// So many units at a millionth of a credit each, with these ceilings on credits, cap and day.
+    fn admission(units: u64, credits: u64, cap: Option<u64>, day: Option<u64>) -> Admission {
+        let charge = Charge {
+            event: EVENT,
+            raw_units: units,
+            credits: Credits::from_micros(units),
+            list_cost: Usd::ZERO,
+        };
+        let limit = |measure, window, ceiling, origin| Limit {
+            scope: Scope::Tenant,
+            measure,
+            window,
+            ceiling,
+            enforcement: Enforcement::Hard,
+            origin,
+        };
+        let (period, today) = (Window::Period(noon().period()), Window::Day(noon().date()));
+        let mut limits = vec![limit(Measure::Credits, period, credits, Origin::PlanCredits)];
+        limits.extend(cap.map(|cap| limit(Measure::Units(EVENT), period, cap, Origin::PlanCap)));
+        limits.extend(day.map(|day| limit(Measure::Units(EVENT), today, day, Origin::TenantSetting)));
+        Admission::new(charge, limits, noon())
+    }
+
+    fn usage(credits: u64, month: u64, today: u64) -> Usage {
+        let mut item = Item::new(keys::catalogue_seeded());
+        item.set(&Counter::Credits.attribute(), &credits);
+        item.set(&Counter::Units(EVENT).attribute(), &month);
+        item.set(&Counter::UnitsOfDay(EVENT, noon().date()).attribute(), &today);
+        Usage::of(noon().period(), Some(item))
+    }
+
+    fn refused_by(admission: &Admission, usage: &Usage) -> Option<Refusal> {
+        match admit(admission, usage) {
+            Ok(()) => None,
+            Err(EntitlementError::Refused(refusal)) => Some(*refusal),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn exactly_up_to_the_ceiling_is_allowed_and_one_unit_more_is_not() {
+        assert_eq!(refused_by(&admission(3, 10, None, None), &usage(7, 0, 0)), None);
+
+        let refusal = refused_by(&admission(4, 10, None, None), &usage(7, 0, 0)).unwrap();
+
+        assert_eq!((refusal.limit.ceiling, refusal.used, refusal.requested), (10, 7, 4));
+    }
+
+    #[test]
+    fn credits_refuse_before_the_cap_and_the_cap_before_the_day() {
+        let full = usage(10, 10, 10);
+        let origin = |admission: &Admission| refused_by(admission, &full).unwrap().limit.origin;
+
+        assert_eq!(origin(&admission(1, 10, Some(10), Some(10))), Origin::PlanCredits);
+        assert_eq!(origin(&admission(1, 99, Some(10), Some(10))), Origin::PlanCap);
+        assert_eq!(origin(&admission(1, 99, Some(99), Some(10))), Origin::TenantSetting);
+    }
+
+    #[test]
+    fn a_daily_limit_starts_again_at_midnight_and_credits_with_the_month() {
+        let day = refused_by(&admission(1, 99, None, Some(0)), &usage(0, 0, 0)).unwrap();
+        let month = refused_by(&admission(1, 0, None, None), &usage(0, 0, 0)).unwrap();
+
+        assert_eq!(day.limit.window.resets_at().to_string(), "2028-03-01T00:00:00.000000Z");
+        assert_eq!(
+            month.limit.window.resets_at(),
+            day.limit.window.resets_at(),
+            "the 29th is the last of the month"
+        );
+        assert_eq!(day.retry_after_seconds(), Some(12 * 3_600));
+    }
+
+    #[test]
+    fn a_charge_that_cannot_be_counted_passes_no_ceiling() {
+        let uncountable = admission(u64::MAX, u64::MAX, None, None);
+
+        assert_eq!(uncountable.ceilings(), None);
+        assert!(refused_by(&uncountable, &usage(0, 0, 0)).is_some());
+    }
+
+    proptest! {
+        /// What the transaction's conditions let through is what `admit` lets through.
+        #[test]
+        fn conditions_and_admission_agree(
+            units in 0u64..20, credits in 0u64..20, cap in prop::option::of(0u64..20), day in prop::option::of(0u64..20),
+            used in (0u64..20, 0u64..20, 0u64..20),
+        ) {
+            let admission = admission(units, credits, cap, day);
+            let usage = usage(used.0, used.1, used.2);
+            let conditions_hold = admission
+                .ceilings()
+                .is_some_and(|ceilings| ceilings.iter().all(|(counter, most)| usage.counted(*counter).unwrap() <= *most));
+
+            prop_assert_eq!(refused_by(&admission, &usage).is_none(), conditions_hold);
+        }
     }
 }

@@ -91,6 +91,13 @@ pub enum Origin {
 }
 
 impl Limit {
+    /// The most that may have been counted before `requested` more fits: the one place where a ceiling is compared.
+    /// `None` when no usage lets the request through. The largest number stands for a charge that cannot even be
+    /// counted, which no ceiling admits.
+    pub fn room_before(&self, requested: u64) -> Option<u64> {
+        self.ceiling.checked_sub(requested).filter(|_| requested < u64::MAX)
+    }
+
     /// The counter this limit is a ceiling on. The credits of a single day are not counted apart, so a limit on
     /// them counts the month's.
     pub fn counter(&self) -> Counter {

@@ -20,7 +20,9 @@ async fn it_starts_with_six_events_and_three_plans() {
     let weights: Vec<String> = catalogue
         .events
         .values()
-        .map(|event| format!("{} {} {}", event.event_key, event.credits_per_unit, event.list_price_per_credit))
+        .map(|event| {
+            format!("{} {} {}", event.event_key, event.credits_per_unit, event.list_price_per_credit)
+        })
         .collect();
     assert_eq!(
         weights,

@@ -31,15 +31,23 @@ impl Series {
         let access = store.tenant_access().await;
         let kpis = Kpis::new(store.table.clone());
         let kpi = KpiId::random(&*store.random);
-        let definition =
-            Kpi { id: kpi, name: "Load".to_owned(), unit: None, description: None, created_at: Timestamp::MIN };
+        let definition = Kpi {
+            id: kpi,
+            name: "Load".to_owned(),
+            unit: None,
+            description: None,
+            created_at: Timestamp::MIN,
+        };
         let mut transaction = Transaction::new();
         kpis.create(&mut transaction, &access, &definition);
         store.table.commit(transaction).await.unwrap();
         let series = Self { store, access, kpis, kpi };
         for call in 0..20 {
             // Calls of 2,000 points fill leaves of the smallest size.
-            assert_eq!(series.ingest(&seconds(call * 4_000, 2, 2_000)).await.unwrap(), (2_000, Written::Whole));
+            assert_eq!(
+                series.ingest(&seconds(call * 4_000, 2, 2_000)).await.unwrap(),
+                (2_000, Written::Whole)
+            );
         }
         series
     }
@@ -71,7 +79,8 @@ async fn points_scattered_over_a_long_series_are_promised_whole_and_brought_in_b
     // The next reader finishes the work before it looks.
     let (_, head) = series.kpis.find(&series.access, series.kpi).await.unwrap().unwrap();
     assert!(head.unwrap().is_pending(), "it saw the promise");
-    let change = series.kpis.change(&series.access, series.kpi, at("2026-01-01T11:06:49Z"), 1).await.unwrap().unwrap();
+    let change =
+        series.kpis.change(&series.access, series.kpi, at("2026-01-01T11:06:49Z"), 1).await.unwrap().unwrap();
     assert_eq!(change.latest().value(), 40_009.0 - 0.0, "the odd second of the latest instant");
     assert_eq!(series.count_of_new(&odd).await, 0);
     let (_, head) = series.kpis.find(&series.access, series.kpi).await.unwrap().unwrap();

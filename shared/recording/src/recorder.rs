@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bespin_access::TenantAccess;
 use bespin_entitlements::{Admission, EntitlementError, admit};
-use bespin_metering::{Posting, Usage, post};
+use bespin_metering::{MeteredEvent, Posting, Usage, post};
 use bespin_primitives::{BillingPeriod, Random, RequestId, Timestamp};
 use bespin_table::{CommitError, Condition, Item, Key, Refusals, Slot, Table, TableError, Transaction, keys};
 use quick_cache::sync::Cache;
@@ -13,6 +13,9 @@ use crate::{Claim, Earlier, RecordError, idempotency::expiry};
 
 /// How many recently used idempotency keys a process remembers.
 const REMEMBERED_KEYS: usize = 50_000;
+
+/// How many recent refusals a process remembers.
+const REMEMBERED_REFUSALS: usize = 10_000;
 
 /// Everything that one request writes, to be committed together.
 #[derive(Debug)]
@@ -94,12 +97,20 @@ pub struct Recorder {
     /// Keys this process saw lately. A retry usually comes soon: reading first makes it cost no write at all. A
     /// key that is not here is most likely new, and then the transaction itself finds out.
     remembered: Cache<Key, ()>,
+    /// Charges this process saw refused lately, by the counters they met. The next one is most likely refused,
+    /// too, and the store bills a transaction it cancels: reading first costs next to nothing.
+    refused: Cache<(Key, MeteredEvent), ()>,
 }
 
 impl Recorder {
     /// Over `table`.
     pub fn new(table: Table, random: Arc<dyn Random>) -> Self {
-        Self { table, random, remembered: Cache::new(REMEMBERED_KEYS) }
+        Self {
+            table,
+            random,
+            remembered: Cache::new(REMEMBERED_KEYS),
+            refused: Cache::new(REMEMBERED_REFUSALS),
+        }
     }
 
     /// Where entry ids come from.
@@ -116,6 +127,12 @@ impl Recorder {
         }
         let record = self.table.get(row).await?;
         self.replay(claim, record.as_ref(), now).await
+    }
+
+    /// Whether the last charge like this one was refused, as far as this process knows: then a look and
+    /// [`admit`] come before the attempt.
+    pub fn expects_refusal(&self, access: &TenantAccess, admission: &Admission) -> bool {
+        self.refused.get(&charged_event(access, admission)).is_some()
     }
 
     /// Reads, in one round trip, the idempotency record, the counters, and whatever rows the caller needs to act.
@@ -189,7 +206,12 @@ impl Recorder {
             return self.refuse_untried(access, charge, answer.map(|(_, claim)| claim), now).await;
         }
         let refusals = match self.table.commit(transaction).await {
-            Ok(()) => return Ok(Outcome::Recorded),
+            Ok(()) => {
+                if let Some(charged) = charge {
+                    self.refused.remove(&charged_event(access, charged.admission));
+                }
+                return Ok(Outcome::Recorded);
+            }
             Err(CommitError::Table(error)) => return Err(error.into()),
             Err(CommitError::Refused(refusals)) => refusals,
         };
@@ -199,7 +221,10 @@ impl Recorder {
             return self.replayed(claim, refusals.old(slot), now).await;
         }
         match charge.and_then(|charged| charged.counters.map(|slot| (slot, charged.admission))) {
-            Some((slot, admission)) if refusals.only(slot) => Err(refused(admission, slot, &refusals, now)),
+            Some((slot, admission)) if refusals.only(slot) => {
+                self.refused.insert(charged_event(access, admission), ());
+                Err(refused(admission, slot, &refusals, now))
+            }
             _ => Err(RecordError::ChangeRefused(refusals)),
         }
     }
@@ -234,6 +259,11 @@ impl Recorder {
         }
         Err(TableError::Contended.into())
     }
+}
+
+/// What a refusal is remembered by: the tenant's counters of the month, and the event.
+fn charged_event(access: &TenantAccess, admission: &Admission) -> (Key, MeteredEvent) {
+    (keys::usage(access.tenant_id(), admission.at().period()), admission.charge().event)
 }
 
 /// The refusal by the counters as they were in the instant of the transaction.

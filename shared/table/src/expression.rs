@@ -170,9 +170,7 @@ impl Placeholders {
             .join(" ")
     }
 
-    pub(crate) fn into_maps(
-        self,
-    ) -> (Option<Names>, Option<Values>) {
+    pub(crate) fn into_maps(self) -> (Option<Names>, Option<Values>) {
         ((!self.names.is_empty()).then_some(self.names), (!self.values.is_empty()).then_some(self.values))
     }
 }

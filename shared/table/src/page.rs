@@ -64,22 +64,37 @@ pub struct Page {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
     pub(crate) sk: String,
+    seal: [u8; 8],
 }
 
 impl Cursor {
+    /// The place of `sk` in the partition `pk`.
+    pub(crate) fn new(pk: &str, sk: &str) -> Self {
+        Self { sk: sk.to_owned(), seal: seal(pk, sk) }
+    }
+
     /// Reads what [`Cursor`]'s `Display` printed for a page of `range`; `None` for anything else.
     pub fn parse(text: &str, range: &Range) -> Option<Self> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
-        let sk = String::from_utf8(bytes).ok()?;
-        let fits = sk.len() <= 1024 && (range.from.as_str()..=range.to.as_str()).contains(&sk.as_str());
-        fits.then_some(Self { sk })
+        let (seal, sk) = bytes.split_first_chunk()?;
+        let sk = str::from_utf8(sk).ok()?;
+        let fits = sk.len() <= 1024 && (range.from.as_str()..=range.to.as_str()).contains(&sk);
+        Some(Self::new(&range.pk, sk)).filter(|cursor| fits && cursor.seal == *seal)
     }
 }
 
 impl std::fmt::Display for Cursor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&BASE64_URL_SAFE_NO_PAD.encode(&self.sk))
+        f.write_str(&BASE64_URL_SAFE_NO_PAD.encode([&self.seal, self.sk.as_bytes()].concat()))
     }
+}
+
+/// Tells a cursor printed for this partition from a made-up one and from one of another list or tenant, which
+/// would silently start somewhere (FNV-1a). No secret, because no wall rests on it.
+fn seal(pk: &str, sk: &str) -> [u8; 8] {
+    let bytes = pk.bytes().chain([0]).chain(sk.bytes());
+    let step = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    bytes.fold(0xcbf2_9ce4_8422_2325, step).to_be_bytes()
 }
 
 #[cfg(test)]
@@ -89,11 +104,13 @@ mod tests {
     #[test]
     fn a_cursor_reads_back_and_made_up_ones_are_refused() {
         let range = Range { pk: "p".to_owned(), from: "AT#".to_owned(), to: "AT#~".to_owned() };
-        let cursor = Cursor { sk: "AT#063#k".to_owned() };
+        let cursor = Cursor::new("p", "AT#063#k");
 
         assert_eq!(Cursor::parse(&cursor.to_string(), &range), Some(cursor));
-        let outside = Cursor { sk: "ID#063".to_owned() }.to_string();
-        for made_up in ["", "%%%", "w6k", "AA", &outside] {
+        let unsealed = BASE64_URL_SAFE_NO_PAD.encode("AT#063#k");
+        let outside = Cursor::new("p", "ID#063").to_string();
+        let elsewhere = Cursor::new("q", "AT#063#k").to_string();
+        for made_up in ["", "%%%", "w6k", "AA", &unsealed, &outside, &elsewhere] {
             assert_eq!(Cursor::parse(made_up, &range), None, "{made_up}");
         }
     }

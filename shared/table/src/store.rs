@@ -195,7 +195,7 @@ impl Table {
             };
             count_read(output.consumed_capacity(), output.items().len());
             let last = output.last_evaluated_key.map(Item::from_attributes);
-            let next = last.map(|key| Cursor { sk: key.sk().to_owned() });
+            let next = last.map(|key| Cursor::new(&query.range.pk, key.sk()));
             let items = output.items.unwrap_or_default().into_iter().map(Item::from_attributes).collect();
             return Ok(Page { items, next });
         }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bespin_embedded::Fault;
 use bespin_table::{
-    Change, CommitError, Condition, Cost, Item, Key, Query, Range, RetryPolicy, TableError, Transaction, counted,
+    Change, CommitError, Condition, Cost, Item, Key, Query, Range, RetryPolicy, TableError, Transaction,
+    counted,
 };
 use bespin_testing::{Store, at};
 
@@ -35,7 +36,9 @@ async fn a_refusal_says_which_condition_failed_and_what_the_item_was() {
         Change::default().add("used", &5u64),
         Condition::default().and_at_most("used", &5u64),
     );
-    let Err(CommitError::Refused(refusals)) = store.table.commit(transaction).await else { panic!("7 + 5 > 10") };
+    let Err(CommitError::Refused(refusals)) = store.table.commit(transaction).await else {
+        panic!("7 + 5 > 10")
+    };
 
     assert!(refusals.of(fresh).is_none());
     assert!(refusals.only(counter));
@@ -86,7 +89,11 @@ async fn conflicts_throttling_and_lost_replies_are_repeated_and_nothing_happens_
 
         outcome.unwrap();
         assert_eq!(cost.round_trips, 4, "{fault:?}");
-        assert_eq!(store.table.get(key("counter")).await.unwrap().unwrap().get::<u64>("used"), Ok(1), "{fault:?}");
+        assert_eq!(
+            store.table.get(key("counter")).await.unwrap().unwrap().get::<u64>("used"),
+            Ok(1),
+            "{fault:?}"
+        );
     }
 }
 
@@ -139,7 +146,8 @@ async fn pages_walk_a_range_once_in_either_direction() {
         let (mut seen, mut next) = (Vec::new(), None);
         loop {
             let query = Query::of(whole()).limit(10).after(next);
-            let page = store.table.query(if newest_first { query.newest_first() } else { query }).await.unwrap();
+            let page =
+                store.table.query(if newest_first { query.newest_first() } else { query }).await.unwrap();
             seen.extend(page.items.iter().map(|item| item.sk().to_owned()));
             next = page.next;
             if next.is_none() {

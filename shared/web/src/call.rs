@@ -33,7 +33,8 @@ pub struct Call {
     pub request_id: RequestId,
     /// When the request arrived: the present of everything it decides.
     pub now: Timestamp,
-    /// Where the caller is, as the network says; never what a header claims.
+    /// Where the caller is, as the network says; never what a header claims. Of IPv6 the first 64 bits, the rest
+    /// zero: whoever limits by address must not count one household as 2^64.
     pub address: Option<IpAddr>,
     headers: HeaderMap,
     path: Vec<(String, String)>,

@@ -142,7 +142,7 @@ impl Edge {
     /// The request as handlers get it: within the limits, its body read, its arrival noted.
     async fn admit(&self, asked: &Asked, request: Request) -> Result<Request, Problem> {
         let (mut parts, body) = request.into_parts();
-        let address = caller_address(&parts.extensions);
+        let address = caller_address(&parts.extensions).map(network);
         let now = self.surface.clock.now(&asked.headers)?;
         self.limit_rate(&asked.headers, address, now)?;
         let body = read_whole(&asked.headers, body).await?;
@@ -163,7 +163,7 @@ impl Edge {
         now: Timestamp,
     ) -> Result<(), Problem> {
         if let (Some(limiter), Some(address)) = (&self.per_address, address) {
-            limiter.admit(network(address), now)?;
+            limiter.admit(address, now)?;
         }
         if let (Some(limiter), Some(tenant_id)) = (&self.per_tenant, headers.get(TENANT_ID)) {
             limiter.admit((tenant_id, headers.get(API_KEY)), now)?;

@@ -131,7 +131,7 @@ async fn add_key(world: &World, admin: &Actor) -> Actor {
     let access = admin.access().await;
     let api_key = world.deps().access.add_api_key(&mut write, &access, noon());
     world.deps().table.commit(write).await.unwrap();
-    Actor { api_key: api_key.reveal().to_owned(), ..admin.clone() }
+    admin.with_key(api_key.reveal())
 }
 
 #[tokio::test]

@@ -81,7 +81,8 @@ async fn a_key_that_can_be_guessed_may_not_guard_an_api_key() {
     world.sign_up().key("ääääääääääääääää").send().await.expect(201);
     world.sign_up().key(&"k".repeat(255)).send().await.expect(201);
     // An empty key is none.
-    let (one, two) = (world.sign_up().key("").send().await.expect(201), world.sign_up().key("").send().await.expect(201));
+    let (one, two) =
+        (world.sign_up().key("").send().await.expect(201), world.sign_up().key("").send().await.expect(201));
     assert_ne!(one["tenant_id"], two["tenant_id"]);
 }
 
@@ -186,7 +187,7 @@ async fn one_key_is_another_on_every_route_and_users_of_a_tenant_share_it() {
     let admin = world.tenant().await;
     let body = json!({"tenant_id": admin.tenant_id, "email": "second@example.com", "role": "admin"});
     let made = admin.post("/v1/users").key(HARD_TO_GUESS).json(&body).send().await;
-    let second = Actor { user_id: made.expect(201)["user_id"].as_str().unwrap().to_owned(), ..admin.clone() };
+    let second = admin.as_user(made.expect(201)["user_id"].as_str().unwrap());
 
     admin.post("/v1/kpis").key(HARD_TO_GUESS).json(&json!({"name": "MRR"})).send().await.expect(201);
     admin.invoke(HARD_TO_GUESS, "echo", &json!({})).send().await.expect(200);

@@ -120,6 +120,29 @@ async fn a_store_that_goes_away_in_the_middle_of_a_request_is_503_too() {
     }
 }
 
+/// Nothing was written, so that the caller may simply come again.
+#[tokio::test]
+async fn a_write_that_never_gets_its_turn_says_when_to_come_back() {
+    let world = impatient_world().await;
+    let admin = world.tenant().await;
+    let own = Objects::of(&admin).await;
+    let assert_busy = |what: &str, reply: &Reply| {
+        assert!(matches!(reply.status, 429 | 503), "{what}: {} {}", reply.status, reply.text);
+        assert_eq!(reply.json()["error"], "contended", "{what}");
+        assert!(reply.header("retry-after").is_some(), "{what}");
+    };
+
+    for route in all().filter(|route| route.method == "POST") {
+        world.faults().times("TransactWriteItems", Fault::Conflict, TRIES);
+        let reply = route.by(&admin, &own).send().await;
+        assert_busy(&route.name(), &reply);
+        assert_eq!(world.faults().pending(), 0, "{}", route.name());
+        assert_eq!(route.by(&admin, &own).send().await.status, route.success, "{}", route.name());
+    }
+    world.faults().times("TransactWriteItems", Fault::Conflict, TRIES);
+    assert_busy("sign-up", &world.sign_up().send().await);
+}
+
 #[tokio::test]
 async fn a_user_whose_making_was_answered_into_the_void_is_made_once() {
     let world = impatient_world().await;

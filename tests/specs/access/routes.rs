@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bespin_tests::{Actor, NOON, Reply, Request, World};
+use bespin_tests::{Actor, Reply, Request, World};
 use serde_json::{Value, json};
 
 /// Who may call a route.
@@ -181,7 +181,13 @@ impl Route {
     /// Asserts that the route refuses with this status and `detail`.
     #[track_caller]
     pub(crate) fn assert_refused(&self, reply: &Reply, status: u16, detail: &Value) {
-        assert_eq!((reply.status, &reply.json()["detail"]), (status, detail), "{}: {}", self.name(), reply.text);
+        assert_eq!(
+            (reply.status, &reply.json()["detail"]),
+            (status, detail),
+            "{}: {}",
+            self.name(),
+            reply.text
+        );
         assert_eq!(&reply.detail(status), detail);
     }
 }
@@ -226,7 +232,6 @@ async fn the_list_of_routes_is_the_published_one() {
     assert_eq!(published, &guarded | &open);
 }
 
-/// The document promises; here each promise about who may call is kept. A client generator reads the same places.
 #[tokio::test]
 async fn the_published_document_says_which_routes_ask_for_an_idempotency_key_and_a_body() {
     let world = World::open().await;
@@ -244,15 +249,4 @@ async fn the_published_document_says_which_routes_ask_for_an_idempotency_key_and
             assert!(operation["responses"][status].is_object(), "{} has no {status}", route.name());
         }
     }
-}
-
-/// The present of every request that says nothing else, in the past of the machine's clock or not.
-#[tokio::test]
-async fn the_clock_of_a_request_is_the_one_it_names_where_tests_may_do_so() {
-    let world = World::open().await;
-
-    let signed_up = world.sign_up().send().await.expect(201);
-
-    let created_at = signed_up["created_at"].as_str().unwrap();
-    assert_eq!(&created_at[..19], &NOON[..19]);
 }

@@ -86,7 +86,13 @@ async fn each_route_needs_the_one_capability_that_it_names_and_no_other() {
         for route in &needing {
             let reply = route.by(&admin, &own).send().await;
             let included = route.capability == Some(capability.key());
-            assert_eq!(reply.status, if included { route.success } else { 403 }, "{}: {}", route.name(), reply.text);
+            assert_eq!(
+                reply.status,
+                if included { route.success } else { 403 },
+                "{}: {}",
+                route.name(),
+                reply.text
+            );
         }
     }
 }

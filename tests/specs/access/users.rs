@@ -25,7 +25,7 @@ async fn a_new_user_is_shown_and_may_act_at_once() {
         json!({"user_id": user_id, "tenant_id": admin.tenant_id, "email": "m@example.com", "role": "member",
                "created_at": created_at})
     );
-    let member = Actor { user_id, ..admin.clone() };
+    let member = admin.as_user(&user_id);
     member.get("/v1/kpis").send().await.expect(200);
     let reply = make(&member, |_| {}).send().await;
     assert_eq!(reply.detail(403), "Role 'member' is not authorized to create users");

@@ -1,22 +1,23 @@
 //! A tenant sees and touches its own objects only; another's look as if they had never existed (I4).
 
-use bespin_tests::{Reply, World};
+use bespin_tests::{Cost, Reply, World};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::routes::{LATEST_BRIEF, Objects, ROUTES};
+use super::routes::{LATEST_BRIEF, Objects, ROUTES, Route};
 
 fn never_existed() -> String {
     Uuid::from_u128(0x0bad_cafe_0000_4000_8000_0000_0000_0001).to_string()
 }
 
-/// What a caller can tell from a reply, apart from the id it asked for itself and the id of the request.
-fn impression(reply: &Reply, asked_for: &str) -> (u16, String, Vec<String>) {
+/// What a caller can tell from a reply, apart from the id it asked for itself and the id of the request: status,
+/// text, the names of the headers, and the work that was done, which shows in the time it took.
+fn impression(reply: &Reply, asked_for: &str) -> (u16, String, Vec<String>, Cost) {
     let request_id = reply.header("x-request-id").unwrap();
     let text = reply.text.replace(request_id, "<request>").replace(asked_for, "<id>");
     let mut headers: Vec<String> = reply.headers.keys().map(ToString::to_string).collect();
     headers.sort();
-    (reply.status, text, headers)
+    (reply.status, text, headers, reply.cost())
 }
 
 #[tokio::test]
@@ -24,21 +25,25 @@ async fn anothers_object_in_a_path_or_payload_answers_exactly_like_one_that_neve
     let world = World::open().await;
     let owner = world.tenant().await;
     let theirs = Objects::of(&owner).await;
+    let none = Objects { kpi_id: never_existed(), date: "2026-02-04".to_owned(), ..theirs.clone() };
     let caller = world.tenant().await;
+    caller.invoke("warm", "echo", &json!({})).send().await.expect(200);
+    let id = |route: &Route, objects: &Objects| {
+        if route.path.contains("{date}") { objects.date.clone() } else { objects.kpi_id.clone() }
+    };
 
-    for route in ROUTES {
-        if !route.path.contains("{kpi_id}") && route.path != "/v1/tools/invoke" {
-            continue;
-        }
-        let none = Objects { kpi_id: never_existed(), ..theirs.clone() };
+    let naming: Vec<Route> =
+        ROUTES.into_iter().filter(|r| r.path.contains('{') || r.path == "/v1/tools/invoke").collect();
+    for route in &naming {
         let anothers = route.by(&caller, &theirs).send().await;
         let nothings = route.by(&caller, &none).send().await;
 
-        let seen = impression(&anothers, &theirs.kpi_id);
-        assert_eq!(seen, impression(&nothings, &none.kpi_id), "{}", route.name());
-        assert!(seen.1.contains("KPI '<id>' not found"), "{}: {}", route.name(), seen.1);
+        let seen = impression(&anothers, &id(route, &theirs));
+        assert_eq!(seen, impression(&nothings, &id(route, &none)), "{}", route.name());
+        assert!(seen.1.contains("'<id>' not found"), "{}: {}", route.name(), seen.1);
         assert_eq!(seen.0, if route.keyed { 200 } else { 404 }, "{}", route.name());
     }
+    assert_eq!(naming.len(), 4);
     let points = owner.get(&format!("/v1/kpis/{}/latest", theirs.kpi_id)).send().await.expect(200);
     assert_eq!(points["value"].as_f64(), Some(1.0), "nobody else's point came in");
 }
@@ -78,7 +83,9 @@ async fn a_user_of_a_different_tenant_is_not_made_whether_that_tenant_exists_or_
     let world = World::open().await;
     let (admin, other) = (world.tenant().await, world.tenant().await);
 
-    for tenant_id in [other.tenant_id.clone(), never_existed(), admin.tenant_id.to_uppercase(), "x".repeat(36)] {
+    for tenant_id in
+        [other.tenant_id.clone(), never_existed(), admin.tenant_id.to_uppercase(), "x".repeat(36)]
+    {
         let body = json!({"tenant_id": tenant_id, "email": "spy@example.com", "role": "admin"});
         let reply = admin.post("/v1/users").json(&body).send().await;
         assert_eq!(reply.detail(403), "Cannot create users for a different tenant", "{tenant_id}");

@@ -29,7 +29,11 @@ async fn a_cold_caller_costs_one_batched_read_and_a_warm_one_none() {
 
     assert_eq!((cold.status, cold.cost().round_trips), (403, 1));
     assert_eq!((warm.status, warm.cost().round_trips), (403, 0));
-    assert_eq!(admin.invoke("k", "echo", &json!({})).send().await.cost().round_trips, 1, "the recording alone");
+    assert_eq!(
+        admin.invoke("k", "echo", &json!({})).send().await.cost().round_trips,
+        1,
+        "the recording alone"
+    );
 }
 
 #[tokio::test]
@@ -86,8 +90,12 @@ async fn a_change_made_by_another_process_shows_after_five_seconds_at_the_latest
     let admin = world.tenant().await;
     let clock = Arc::new(SetClock(AtomicI64::new(0)));
     let settings = (*world.deps().settings).clone();
-    let elsewhere =
-        Deps::new(&world.embedded().connection(), settings, clock.clone() as Arc<dyn Clock>, Arc::new(OsRandom));
+    let elsewhere = Deps::new(
+        &world.embedded().connection(),
+        settings,
+        clock.clone() as Arc<dyn Clock>,
+        Arc::new(OsRandom),
+    );
     let credentials = Credentials {
         tenant_id: admin.tenant_id.clone(),
         user_id: admin.user_id.clone(),

@@ -66,7 +66,11 @@ async fn reading_needs_kpi_read_before_the_kpi_is_looked_up_and_costs_nothing() 
     include_credits(&world, &admin, 0).await;
 
     assert_eq!(latest(&admin, &kpi).await.1, 2.0);
-    world.set_plan(&admin, |plan| drop(plan.capabilities.remove(&Capability::KpiRead))).await;
+    world
+        .set_plan(&admin, |plan| {
+            plan.capabilities.remove(&Capability::KpiRead);
+        })
+        .await;
     assert_eq!(get(&admin, "abc").await.detail(403)["capability_key"], "kpi_read");
     world.set_status(&admin, SubscriptionStatus::Suspended).await;
     assert_eq!(get(&admin, &kpi).await.detail(403)["error"], "subscription_suspended");

@@ -27,7 +27,8 @@ async fn new_points_are_inserted_and_known_instants_ignored() {
     let kpi = admin.kpi("MRR").await;
 
     let first = admin.points(&kpi, &[("2026-01-02", 2.0), ("2026-01-01", 1.0)]).send().await;
-    let second = admin.points(&kpi, &[("2026-01-03", 3.0), ("2026-01-02", 9.0), ("2026-01-01", 9.0)]).send().await;
+    let second =
+        admin.points(&kpi, &[("2026-01-03", 3.0), ("2026-01-02", 9.0), ("2026-01-01", 9.0)]).send().await;
 
     assert_eq!(counts(&first), (2, 0));
     assert_eq!(counts(&second), (1, 2));
@@ -52,7 +53,8 @@ async fn of_duplicates_inside_a_call_the_first_is_inserted_and_the_others_ignore
     let admin = world.tenant().await;
     let kpi = admin.kpi("MRR").await;
 
-    let points = [("2026-01-02", 5.0), ("2026-01-01", 1.0), ("2026-01-02", 6.0), ("2026-01-02T00:00:00Z", 7.0)];
+    let points =
+        [("2026-01-02", 5.0), ("2026-01-01", 1.0), ("2026-01-02", 6.0), ("2026-01-02T00:00:00Z", 7.0)];
     let reply = admin.points(&kpi, &points).send().await;
 
     assert_eq!(counts(&reply), (2, 2));
@@ -103,8 +105,18 @@ async fn a_value_that_is_not_finite_is_named_in_its_place_and_nothing_is_stored(
     let kpi = admin.kpi("MRR").await;
 
     for value in [
-        "NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1.0E+400", "\"inf\"", "\"-inf\"", "\"nan\"", "\"1e999\"",
-        "\"Infinity\"", "\"NaN\"",
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "1e999",
+        "-1e999",
+        "1.0E+400",
+        "\"inf\"",
+        "\"-inf\"",
+        "\"nan\"",
+        "\"1e999\"",
+        "\"Infinity\"",
+        "\"NaN\"",
     ] {
         let reply = send_value(&admin, &kpi, value).await;
         assert_eq!(reply.faults(), ["finite_number body.points.1.value"], "{value}");
@@ -178,7 +190,10 @@ async fn one_bad_point_among_many_leaves_nothing_stored_and_nothing_charged() {
 
     let good = send(&admin, &kpi, numbered("2026-01-01", HOUR, 0..500)).await;
     assert_eq!(counts(&good), (500, 0), "nothing of the first call is there");
-    assert_eq!(world.usage(&admin, "2026-02").await.of_event(MeteredEvent::KpiPointsIngested).unwrap().0, 500);
+    assert_eq!(
+        world.usage(&admin, "2026-02").await.of_event(MeteredEvent::KpiPointsIngested).unwrap().0,
+        500
+    );
 }
 
 #[tokio::test]
@@ -279,7 +294,11 @@ async fn a_cap_on_points_counts_new_points_only() {
     let admin = world.tenant().await;
     let kpi = admin.kpi("MRR").await;
     let event = MeteredEvent::KpiPointsIngested.key().to_owned();
-    world.set_plan(&admin, |plan| drop(plan.caps.insert(event, Micros::new(10_000_000)))).await;
+    world
+        .set_plan(&admin, |plan| {
+            plan.caps.insert(event, Micros::new(10_000_000));
+        })
+        .await;
     send(&admin, &kpi, numbered("2026-01-01", HOUR, 0..6)).await.expect(200);
 
     let detail = send(&admin, &kpi, numbered("2026-01-01", HOUR, 0..11)).await.detail(429);
@@ -340,7 +359,10 @@ async fn schema_then_role_then_capability_then_kpi_then_quota() {
     assert_eq!(admin.points("abc", &good).send().await.detail(403)["error"], "subscription_suspended");
     world.set_status(&admin, SubscriptionStatus::Active).await;
     let denied = admin.points("abc", &good).send().await.detail(403);
-    assert_eq!((&denied["error"], &denied["capability_key"]), (&json!("capability_denied"), &json!("kpi_ingest")));
+    assert_eq!(
+        (&denied["error"], &denied["capability_key"]),
+        (&json!("capability_denied"), &json!("kpi_ingest"))
+    );
     include_credits(&world, &admin, 0).await;
     assert_eq!(admin.points("abc", &good).send().await.detail(404), "KPI 'abc' not found");
     assert_eq!(admin.points(&kpi, &good).send().await.detail(429)["error"], "quota_exceeded");
@@ -392,12 +414,16 @@ async fn simultaneous_ingests_of_one_kpi_add_up_to_its_distinct_points() {
     });
     let replies: Vec<Reply> = join_all(callers).await.into_iter().map(Result::unwrap).collect();
 
-    let (inserted, ignored) = replies.iter().map(counts).fold((0, 0), |sum, (new, old)| (sum.0 + new, sum.1 + old));
+    let (inserted, ignored) =
+        replies.iter().map(counts).fold((0, 0), |sum, (new, old)| (sum.0 + new, sum.1 + old));
     assert_eq!((inserted, ignored), (330, 310));
     assert_eq!(counts(&send(&admin, &kpi, numbered("2026-01-01", HOUR, 0..330)).await), (0, 330));
     assert_eq!(latest(&admin, &kpi).await.1, 329.0);
     world.assert_ledger_equals_counters(&admin, "2026-02").await;
-    assert_eq!(world.usage(&admin, "2026-02").await.of_event(MeteredEvent::KpiPointsIngested).unwrap().0, 330);
+    assert_eq!(
+        world.usage(&admin, "2026-02").await.of_event(MeteredEvent::KpiPointsIngested).unwrap().0,
+        330
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -416,6 +442,25 @@ async fn simultaneous_ingests_of_the_same_points_are_charged_once() {
     all.sort_unstable();
     assert_eq!(all, [vec![(0, 100); 15], vec![(100, 0)]].concat());
     assert_eq!(entries(&world, &admin, MeteredEvent::KpiPointsIngested).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn simultaneous_ingests_of_many_kpis_share_the_counters_and_add_up() {
+    let world = World::open().await;
+    let admin = world.tenant().await;
+    let mut kpis = Vec::new();
+    for number in 0..16 {
+        kpis.push(admin.kpi(&number.to_string()).await);
+    }
+
+    let callers = kpis.into_iter().map(|kpi| {
+        let admin = admin.clone();
+        tokio::spawn(async move { send(&admin, &kpi, numbered("2026-01-01", HOUR, 0..25)).await })
+    });
+    let replies: Vec<Reply> = join_all(callers).await.into_iter().map(Result::unwrap).collect();
+
+    assert!(replies.iter().all(|reply| counts(reply) == (25, 0)));
+    assert_eq!(world.assert_ledger_equals_counters(&admin, "2026-02").await, 32);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -18,12 +18,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const TICK: Duration = Duration::from_millis(10);
 
 /// `bespin-local` with these settings and nothing else in its environment, on ports of its own choice.
-pub fn bespin_local(settings: &[(&str, &str)]) -> Command {
+pub(crate) fn bespin_local(settings: &[(&str, &str)]) -> Command {
     program(env!("CARGO_BIN_EXE_bespin-local"), settings)
 }
 
 /// `bespin-demo` with these settings and nothing else in its environment.
-pub fn bespin_demo(settings: &[(&str, &str)]) -> Command {
+pub(crate) fn bespin_demo(settings: &[(&str, &str)]) -> Command {
     program(env!("CARGO_BIN_EXE_bespin-demo"), settings)
 }
 
@@ -36,13 +36,13 @@ fn program(path: &str, settings: &[(&str, &str)]) -> Command {
 }
 
 /// Runs a program to its end.
-pub fn end_of(mut command: Command) -> Output {
+pub(crate) fn end_of(mut command: Command) -> Output {
     Killed(command.spawn().unwrap()).output()
 }
 
 /// Asserts that a program gives up with exit status 1 and one sentence, and gives the sentence.
 #[track_caller]
-pub fn refusal_of(command: Command) -> String {
+pub(crate) fn refusal_of(command: Command) -> String {
     let output = end_of(command);
     let (told, shown) = (text(output.stderr), text(output.stdout));
     assert_eq!(output.status.code(), Some(1), "{told}{shown}");
@@ -51,12 +51,12 @@ pub fn refusal_of(command: Command) -> String {
 }
 
 /// Bytes of a program as text.
-pub fn text(bytes: Vec<u8>) -> String {
+pub(crate) fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
 /// A port of this machine that somebody else has, as long as the listener lives.
-pub fn taken_port() -> (TcpListener, String) {
+pub(crate) fn taken_port() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     (listener, port)
@@ -68,14 +68,14 @@ struct Killed(Child);
 impl Killed {
     /// Waits for the end, which must come soon.
     #[track_caller]
-    fn end(&mut self) -> ExitStatus {
-        for _ in 0..PATIENCE.as_millis() / TICK.as_millis() {
+    fn end_within(&mut self, patience: Duration) -> ExitStatus {
+        for _ in 0..patience.as_millis() / TICK.as_millis() {
             if let Some(status) = self.0.try_wait().unwrap() {
                 return status;
             }
             thread::sleep(TICK);
         }
-        panic!("it does not end");
+        panic!("it does not end within {patience:?}");
     }
 
     /// Reads all that it prints until its end.
@@ -89,7 +89,7 @@ impl Killed {
         };
         let stdout = read(Box::new(self.0.stdout.take().unwrap()));
         let stderr = read(Box::new(self.0.stderr.take().unwrap()));
-        let status = self.end();
+        let status = self.end_within(PATIENCE);
         Output { status, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }
     }
 }
@@ -103,7 +103,7 @@ impl Drop for Killed {
 }
 
 /// A local cloud that runs.
-pub struct LocalCloud {
+pub(crate) struct LocalCloud {
     child: Killed,
     banner: String,
     later: mpsc::Receiver<String>,
@@ -112,7 +112,7 @@ pub struct LocalCloud {
 impl LocalCloud {
     /// Starts it and waits for its banner.
     #[track_caller]
-    pub fn start(settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(settings: &[(&str, &str)]) -> Self {
         let mut command = bespin_local(settings);
         // Nobody reads it, and a full pipe would stop the child.
         command.stderr(Stdio::inherit());
@@ -129,60 +129,60 @@ impl LocalCloud {
     }
 
     /// What it printed at its start.
-    pub fn banner(&self) -> &str {
+    pub(crate) fn banner(&self) -> &str {
         &self.banner
     }
 
     /// The word after a name in the banner, such as `product` or `X-Tenant-ID`.
     #[track_caller]
-    pub fn told(&self, name: &str) -> &str {
+    pub(crate) fn told(&self, name: &str) -> &str {
         let mut rows = self.banner.lines().filter_map(|line| line.trim().strip_prefix(name));
         rows.next().unwrap().split_whitespace().next().unwrap()
     }
 
     /// Where the product listens.
-    pub fn port(&self) -> &str {
+    pub(crate) fn port(&self) -> &str {
         self.told("product").rsplit(':').next().unwrap()
     }
 
     /// The credentials of the demo tenant, as headers.
-    pub fn demo_tenant(&self) -> Caller {
+    pub(crate) fn demo_tenant(&self) -> Caller {
         let header = |name: &str| (name.to_owned(), self.told(name).to_owned());
         Caller::new(self.port(), ["X-Tenant-ID", "X-User-ID", "X-API-Key"].map(header).into())
     }
 
     /// Sends a signal such as `TERM`.
     #[track_caller]
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.child.0.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
     /// Kills it, as a failing machine would.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.0.kill().unwrap();
         self.child.0.wait().unwrap();
     }
 
     /// Waits for its end; the status and what it printed after the banner.
     #[track_caller]
-    pub fn end(mut self) -> (ExitStatus, String) {
-        let status = self.child.end();
+    pub(crate) fn end_within(mut self, patience: Duration) -> (ExitStatus, String) {
+        let status = self.child.end_within(patience);
         (status, self.later.iter().collect::<Vec<_>>().join("\n"))
     }
 
     /// Stops it politely, which must succeed.
     #[track_caller]
-    pub fn stop(self) {
+    pub(crate) fn stop(self) {
         self.signal("TERM");
-        let (status, told) = self.end();
+        let (status, told) = self.end_within(PATIENCE);
         assert!(status.success(), "{status}: {told}");
     }
 }
 
 /// Somebody who sends requests to a local cloud.
 #[derive(Clone)]
-pub struct Caller {
+pub(crate) struct Caller {
     agent: Agent,
     url: String,
     headers: Vec<(String, String)>,
@@ -190,20 +190,20 @@ pub struct Caller {
 
 impl Caller {
     /// Somebody who sends these headers with every request.
-    pub fn new(port: &str, headers: Vec<(String, String)>) -> Self {
+    pub(crate) fn new(port: &str, headers: Vec<(String, String)>) -> Self {
         let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE));
         Self { agent: config.build().into(), url: format!("http://127.0.0.1:{port}"), headers }
     }
 
     /// The same with one more header.
-    pub fn with(&self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(&self, name: &str, value: &str) -> Self {
         let mut headers = self.headers.clone();
         headers.push((name.to_owned(), value.to_owned()));
         Self { headers, ..self.clone() }
     }
 
     /// The status and body of a POST, or that there was no answer.
-    pub fn try_post(&self, path: &str, body: &Value) -> Result<(u16, String), ureq::Error> {
+    pub(crate) fn try_post(&self, path: &str, body: &Value) -> Result<(u16, String), ureq::Error> {
         let mut post = self.agent.post(format!("{}{path}", self.url));
         for (name, value) in &self.headers {
             post = post.header(name, value);
@@ -213,12 +213,12 @@ impl Caller {
     }
 
     /// The status and body of a POST.
-    pub fn post(&self, path: &str, body: &Value) -> (u16, String) {
+    pub(crate) fn post(&self, path: &str, body: &Value) -> (u16, String) {
         self.try_post(path, body).unwrap()
     }
 
     /// The status and body of a GET.
-    pub fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let mut get = self.agent.get(format!("{}{path}", self.url));
         for (name, value) in &self.headers {
             get = get.header(name, value);
@@ -230,7 +230,7 @@ impl Caller {
 
 /// The answer to the `curl` in a text, pasted into a shell; where there is no `curl`, to the same request.
 #[track_caller]
-pub fn paste(printed: &str) -> String {
+pub(crate) fn paste(printed: &str) -> String {
     let from = printed.find("curl ").unwrap();
     let mut command = String::new();
     for line in printed[from..].lines() {
@@ -252,7 +252,8 @@ fn send_as_curl(command: &str) -> String {
     let url = command.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
     let (port, path) = url.trim_start_matches("http://localhost:").split_once('/').unwrap();
     let quoted = |option: &str| -> Vec<String> {
-        let values = command.split(&format!("{option} '")).skip(1);
+        let opening = format!("{option} '");
+        let values = command.split(&opening).skip(1);
         values.map(|value| value.split('\'').next().unwrap().to_owned()).collect()
     };
     let header = |header: String| {

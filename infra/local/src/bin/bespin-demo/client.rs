@@ -8,7 +8,7 @@ use ureq::Agent;
 use crate::error::DemoError;
 
 /// How long an answer may take. Ingesting thousands of points takes a moment where nothing is optimised.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long it takes to know that nobody answers on a port of this machine.
 const PROBE_PATIENCE: Duration = Duration::from_secs(2);
 

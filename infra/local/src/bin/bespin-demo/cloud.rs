@@ -5,7 +5,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use bespin_local::{LocalError, LocalSettings, Server};
+use bespin_local::{LocalSettings, Server};
 use tokio::{runtime::Runtime, sync::oneshot};
 
 use crate::{client::is_bespin, error::DemoError};
@@ -87,7 +87,7 @@ fn serve(
         // Whoever started us waits for the port; where it does not, `stopped` is done at once.
         let _ = opened.send(server.product().port());
         let stop = async { drop(stopped.await) };
-        Ok::<_, LocalError>(server.serve(stop).await?)
+        server.serve(stop).await
     })?;
     Ok(())
 }
