@@ -18,7 +18,7 @@ lint: ## format and lints, warnings denied
 	@$(CARGO) clippy --workspace --all-targets -- -D warnings
 
 deny: ## licences, sources and banned crates of all dependencies
-	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --offline check licenses bans sources; \
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --log-level error check licenses bans sources; \
 	else echo "make deny needs cargo-deny: cargo install cargo-deny --locked" >&2; exit 1; fi
 
 advisories: ## known vulnerabilities; fetches the RustSec database
