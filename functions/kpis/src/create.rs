@@ -1,9 +1,9 @@
 //! `POST /v1/kpis`: a new definition (gateway.md 6.1).
 
 use axum::{extract::State, http::StatusCode};
-use bespin_access::Action;
+use bespin_access::{Action, TenantAccess};
 use bespin_edge::Deps;
-use bespin_entitlements::{Capability, Standing, admit};
+use bespin_entitlements::{Admission, Capability, EntitlementError, Standing, admit};
 use bespin_kpi::Kpi;
 use bespin_metering::MeteredEvent;
 use bespin_primitives::KpiId;
@@ -44,19 +44,11 @@ pub(crate) async fn create(State(deps): State<Deps>, call: Call) -> Result<Answe
     let catalogue = deps.entitlements.catalogue().await?;
     let standing = Standing::entitled(&access, &catalogue, Capability::KpiIngest, call.now)?;
     let claim = key.map(|key| Claim::new(&access, ENDPOINT, key.as_str(), order.fingerprint()));
-    if let Some(claim) = &claim
-        && let Some(answer) = deps.recorder.recalled(claim, call.now).await?
-    {
+    let admission = standing.admission(MeteredEvent::KpiDefinitionCreated, 1);
+    if let Some(answer) = replayed(&deps, &call, &access, claim.as_ref(), &admission).await? {
         return Ok(Answer::json_text(StatusCode::CREATED, answer));
     }
-    let admission = standing.admission(MeteredEvent::KpiDefinitionCreated, 1)?;
-    if deps.recorder.expects_refusal(&access, &admission) {
-        let looked = deps.recorder.look(&access, claim.as_ref(), call.now, &[]).await?;
-        if let Some(answer) = looked.replay {
-            return Ok(Answer::json_text(StatusCode::CREATED, answer));
-        }
-        admit(&admission, &looked.usage)?;
-    }
+    let admission = admission?;
 
     let NewKpi { name, unit, description } = order;
     let kpi = Kpi { id: KpiId::random(&*deps.random), name, unit, description, created_at: call.now };
@@ -73,4 +65,28 @@ pub(crate) async fn create(State(deps): State<Deps>, call: Call) -> Result<Answe
         Outcome::Recorded => Ok(Answer::json_text(StatusCode::CREATED, answer)),
         Outcome::Replayed(earlier) => Ok(Answer::json_text(StatusCode::CREATED, earlier)),
     }
+}
+
+/// The answer of the same request before, or a refusal that is told by one read. In every other case the
+/// transaction finds out.
+async fn replayed(
+    deps: &Deps,
+    call: &Call,
+    access: &TenantAccess,
+    claim: Option<&Claim>,
+    admission: &Result<Admission, EntitlementError>,
+) -> Result<Option<String>, Problem> {
+    let recorder = &deps.recorder;
+    let looks_good = admission.as_ref().is_ok_and(|admission| !recorder.expects_refusal(access, admission));
+    if looks_good {
+        return match claim {
+            Some(claim) => Ok(recorder.recalled(claim, call.now).await?),
+            None => Ok(None),
+        };
+    }
+    let looked = recorder.look(access, claim, call.now, &[]).await?;
+    if let (None, Ok(admission)) = (&looked.replay, admission) {
+        admit(admission, &looked.usage)?;
+    }
+    Ok(looked.replay)
 }

@@ -56,9 +56,6 @@ async fn run(
     order: &Invocation,
 ) -> Result<Answer, Problem> {
     let recorder = &deps.recorder;
-    if let Some(answer) = recorder.recalled(claim, call.now).await? {
-        return Ok(Answer::json_text(StatusCode::OK, answer));
-    }
     let admission = standing.admission(MeteredEvent::ToolInvocation, 1);
     let tool = Tool::find(&order.tool_name);
     let expects_refusal =
@@ -71,6 +68,8 @@ async fn run(
         if let Ok(admission) = &admission {
             admit(admission, &looked.usage)?;
         }
+    } else if let Some(answer) = recorder.recalled(claim, call.now).await? {
+        return Ok(Answer::json_text(StatusCode::OK, answer));
     }
     let (admission, tool) = (admission?, tool?);
     let result = tool.run(access, &deps.kpis, &order.payload).await?;

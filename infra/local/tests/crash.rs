@@ -29,9 +29,9 @@ const TOOL_WORKERS: u64 = 3;
 /// What a tool worker calls at most in a round, so that the credits of the tenant last: 9,600 of 10,000.
 const MOST_CALLS: u64 = 200;
 /// When the kill comes at the earliest and at the latest, after the load has begun.
-const KILL_AFTER_MILLIS: std::ops::Range<u64> = 20..520;
+const KILL_AFTER_MILLIS: std::ops::Range<u64> = 20..820;
 /// Points that are there before the first round, enough to be spread over a hundred items.
-const FIRST_POINTS: u64 = 27_000;
+const FIRST_POINTS: u64 = 36_000;
 
 /// One KPI with the points that were sent, in batches.
 #[derive(Default)]
@@ -49,7 +49,7 @@ struct Load {
     unanswered: Vec<String>,
     /// Batches at the end of a series.
     appended: Sent,
-    /// Batches all over a series, which take more writes than one transaction has.
+    /// Batches all over a series, which take more writes than one transaction has: promised first, then kept.
     scattered: Sent,
 }
 
@@ -60,6 +60,8 @@ struct History {
     scattered: Vec<Vec<u64>>,
     unanswered: usize,
     lost_batches: usize,
+    /// Batches without an answer that were stored all the same.
+    stored_batches: usize,
 }
 
 struct Kpis {
@@ -90,11 +92,12 @@ fn after_any_kill_what_was_answered_is_there_and_nothing_is_there_twice() {
     cloud.stop();
 
     println!(
-        "{} calls and {} batches; {} calls and {} batches were cut off",
+        "{} calls and {} batches; {} calls and {} batches were cut off, {} of these had been stored",
         history.calls.len(),
         history.appended.len() + history.scattered.len(),
         history.unanswered,
-        history.lost_batches
+        history.lost_batches,
+        history.stored_batches
     );
     runtime.block_on(assert_ledger_holds_each_effect_once(home.path(), &history, began));
 }
@@ -137,8 +140,14 @@ fn prepare(caller: &Caller) -> (Kpis, History) {
     for batch in &scattered {
         assert_eq!(ingest(caller, &kpis.scattered, batch).unwrap(), (batch.len(), 0));
     }
-    let history =
-        History { calls: BTreeMap::new(), appended: Vec::new(), scattered, unanswered: 0, lost_batches: 0 };
+    let history = History {
+        calls: BTreeMap::new(),
+        appended: Vec::new(),
+        scattered,
+        unanswered: 0,
+        lost_batches: 0,
+        stored_batches: 0,
+    };
     (kpis, history)
 }
 
@@ -230,7 +239,7 @@ fn append(caller: &Caller, kpi_id: &str, round: u64, random: &SeededRandom) -> S
     })
 }
 
-/// Inserts batches of 120 to 240 points at random free places until there is no answer any more.
+/// Inserts batches of 240 to 359 points at random free places until there is no answer any more.
 fn scatter(caller: &Caller, kpi_id: &str, round: u64, random: &SeededRandom) -> Sent {
     // Each round has its own places, and no place is taken twice.
     let mut free: Vec<u64> = (0..FIRST_POINTS).filter(|n| n % ROUNDS == round).map(|n| n * 2 + 1).collect();
@@ -239,7 +248,7 @@ fn scatter(caller: &Caller, kpi_id: &str, round: u64, random: &SeededRandom) -> 
             let bound = u64::try_from(free.len()).unwrap();
             free.swap_remove(usize::try_from(random.below(bound)).unwrap())
         };
-        (0..120 + random.below(120)).map(|_| take()).collect()
+        (0..240 + random.below(120)).map(|_| take()).collect()
     })
 }
 
@@ -280,6 +289,7 @@ fn retry_what_got_no_answer(caller: &Caller, kpis: &Kpis, load: Load, history: &
                 [(whole, 0), (0, whole)].contains(&(inserted, ignored)),
                 "half a batch: {inserted} were new"
             );
+            history.stored_batches += usize::from(inserted == 0);
             known.push(batch);
         }
     }

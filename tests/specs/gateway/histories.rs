@@ -274,7 +274,6 @@ async fn check(world: &World, tenant: &Tenant, heard: &[Heard]) -> Told {
         ledger.extend(world.ledger(&actor, month).await);
         check_limits(world, &actor, month).await;
     }
-    // The two definitions that the tenant was founded with were made at noon of another day.
     let answers: Vec<(&Wish, &Reply)> =
         heard.iter().filter_map(|heard| Some((&heard.wish, heard.reply.as_ref()?))).collect();
     for (wish, reply) in &answers {

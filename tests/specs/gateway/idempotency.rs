@@ -406,6 +406,26 @@ async fn where_a_key_is_optional_it_works_just_so() {
 }
 
 #[tokio::test]
+async fn an_optional_key_replays_though_the_event_is_switched_off_or_the_quota_used_up() {
+    let world = World::open().await;
+    let admin = world.tenant().await;
+    let create = |name: &str| admin.post("/v1/kpis").key("key").json(&json!({"name": name})).send();
+    let first = create("MRR").await;
+
+    world.set_plan(&admin, |plan| plan.included_credits = 0).await;
+    assert_eq!(create("MRR").await.text, first.text);
+    create("Churn").await.detail(409);
+    admin.post("/v1/kpis").json(&json!({"name": "MRR"})).send().await.detail(429);
+    assert_eq!(create("MRR").await.text, first.text);
+    create("Churn").await.detail(409);
+
+    world.change_event(MeteredEvent::KpiDefinitionCreated, |event| event.active = false).await;
+    assert_eq!(create("MRR").await.text, first.text);
+    create("Churn").await.detail(409);
+    assert_eq!(entries(&world, &admin).await, 1);
+}
+
+#[tokio::test]
 async fn where_the_header_is_not_known_it_is_ignored() {
     let world = World::open().await;
     let admin = world.tenant().await;

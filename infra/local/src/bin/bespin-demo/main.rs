@@ -15,7 +15,7 @@ use std::{
 };
 
 use bespin_local::{LocalSettings, Storage};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::{
@@ -95,7 +95,6 @@ fn ingest(client: &Client, series: &[Series]) -> Result<f64, DemoError> {
         inserted += ingest_one(client, one)?;
         bar.inc(one.points.len() as u64);
     }
-    bar.finish_and_clear();
     Ok(inserted)
 }
 
@@ -113,11 +112,12 @@ fn ingest_one(client: &Client, series: &Series) -> Result<f64, DemoError> {
     counts["inserted"].as_f64().ok_or_else(|| DemoError::Incomplete { what, member: "/inserted".to_owned() })
 }
 
-/// A bar over all points. It draws nothing where there is no terminal to draw on.
+/// A bar over all points, gone when it is dropped. It draws nothing where there is no terminal to draw on.
 fn progress(series: &[Series]) -> ProgressBar {
     let bar = ProgressBar::new(series.iter().map(|one| one.points.len() as u64).sum());
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} points  {msg}");
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        .with_finish(ProgressFinish::AndClear)
 }
 
 fn materialize(client: &Client, date: &str) -> Result<Value, DemoError> {
