@@ -43,14 +43,8 @@ impl Deployment {
             auth_failures_per_minute: None,
         };
         // As `Edge::from_env` makes it.
-        let surface = Surface {
-            clock: Arc::new(ProcessClock(Arc::new(SystemClock))),
-            random: Arc::new(OsRandom),
-            cors_origins: settings.cors_origins.clone(),
-            expose_cost: false,
-            per_tenant_per_second: settings.per_tenant_per_second,
-            per_address_per_second: settings.per_address_per_second,
-        };
+        let clock = Arc::new(ProcessClock(Arc::new(SystemClock)));
+        let surface = settings.surface(clock, Arc::new(OsRandom), false);
         let deps = Deps::new(&embedded.connection(), settings, Arc::new(SystemClock), Arc::new(OsRandom));
         deps.table.create_if_absent().await.unwrap();
         Self { deps, surface }

@@ -7,7 +7,6 @@ use bespin_access::Pepper;
 use bespin_edge::{Deps, Settings};
 use bespin_embedded::Embedded;
 use bespin_primitives::{Clock, OsRandom, Random, SystemClock};
-use bespin_web::Surface;
 use data_encoding::HEXLOWER;
 
 use crate::{DataFolder, LocalError, LocalSettings, RequestClock, Storage};
@@ -44,15 +43,9 @@ impl Cloud {
             }
         };
         let edge_settings = edge_settings(settings, pepper(folder.as_ref(), &*random)?);
-        let surface = Surface {
-            clock: Arc::new(RequestClock { clock: Arc::clone(&clock), header_counts: settings.test_clock }),
-            random: Arc::clone(&random),
-            cors_origins: edge_settings.cors_origins.clone(),
-            // On a developer's machine every answer tells what it cost.
-            expose_cost: true,
-            per_tenant_per_second: edge_settings.per_tenant_per_second,
-            per_address_per_second: edge_settings.per_address_per_second,
-        };
+        let request_clock = RequestClock { clock: Arc::clone(&clock), header_counts: settings.test_clock };
+        // On a developer's machine every answer tells what it cost.
+        let surface = edge_settings.surface(Arc::new(request_clock), Arc::clone(&random), true);
         let deps = Deps::new(&embedded.connection(), edge_settings, clock, random);
         deps.table.create_if_absent().await?;
         deps.entitlements.catalogue().await?;

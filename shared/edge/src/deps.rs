@@ -96,14 +96,8 @@ impl Edge {
     fn joined() -> Result<Self, SettingsError> {
         let settings = Settings::from_lookup(|name| std::env::var(name).ok())?;
         let connection = Connection::from_env()?;
-        let surface = Surface {
-            clock: Arc::new(ProcessClock(Arc::new(SystemClock))),
-            random: Arc::new(OsRandom),
-            cors_origins: settings.cors_origins.clone(),
-            expose_cost: false,
-            per_tenant_per_second: settings.per_tenant_per_second,
-            per_address_per_second: settings.per_address_per_second,
-        };
+        let clock = Arc::new(ProcessClock(Arc::new(SystemClock)));
+        let surface = settings.surface(clock, Arc::new(OsRandom), false);
         let deps = Deps::new(&connection, settings, Arc::new(SystemClock), Arc::new(OsRandom));
         Ok(Self { deps, surface })
     }

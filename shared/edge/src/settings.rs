@@ -1,9 +1,11 @@
 //! What a process is told by its environment. `README.md` lists every setting.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, sync::Arc};
 
 use bespin_access::Pepper;
 use bespin_aws::ConnectionError;
+use bespin_primitives::Random;
+use bespin_web::{Surface, TimeSource};
 
 /// Everything that functions are told. The local cloud fills it in its own way.
 #[derive(Debug, Clone)]
@@ -46,6 +48,18 @@ pub enum SettingsError {
 }
 
 impl Settings {
+    /// What surrounds a router under these settings. `expose_cost` is for a machine where nobody minds.
+    pub fn surface(&self, clock: Arc<dyn TimeSource>, random: Arc<dyn Random>, expose_cost: bool) -> Surface {
+        Surface {
+            clock,
+            random,
+            cors_origins: self.cors_origins.clone(),
+            expose_cost,
+            per_tenant_per_second: self.per_tenant_per_second,
+            per_address_per_second: self.per_address_per_second,
+        }
+    }
+
     /// Reads the settings of a Lambda.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let required =

@@ -176,7 +176,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Scope, Window};
+    use crate::Window;
 
     const EVENT: MeteredEvent = MeteredEvent::ToolInvocation;
 
@@ -192,14 +192,7 @@ mod tests {
             credits: Credits::from_micros(units),
             list_cost: Usd::ZERO,
         };
-        let limit = |measure, window, ceiling, origin| Limit {
-            scope: Scope::Tenant,
-            measure,
-            window,
-            ceiling,
-            enforcement: Enforcement::Hard,
-            origin,
-        };
+        let limit = Limit::of_tenant;
         let (period, today) = (Window::Period(noon().period()), Window::Day(noon().date()));
         let mut limits = vec![limit(Measure::Credits, period, credits, Origin::PlanCredits)];
         limits.extend(cap.map(|cap| limit(Measure::Units(EVENT), period, cap, Origin::PlanCap)));

@@ -91,6 +91,11 @@ pub enum Origin {
 }
 
 impl Limit {
+    /// A hard limit on what all users of the tenant do together.
+    pub fn of_tenant(measure: Measure, window: Window, ceiling: u64, origin: Origin) -> Self {
+        Self { scope: Scope::Tenant, measure, window, ceiling, enforcement: Enforcement::Hard, origin }
+    }
+
     /// The most that may have been counted before `requested` more fits: the one place where a ceiling is compared.
     /// `None` when no usage lets the request through. The largest number stands for a charge that cannot even be
     /// counted, which no ceiling admits.

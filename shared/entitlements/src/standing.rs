@@ -6,8 +6,8 @@ use bespin_primitives::{Credits, RawUnits, Timestamp};
 use bespin_table::{Row, TableError};
 
 use crate::{
-    Admission, Capability, Catalogue, DailyLimits, Enforcement, EntitlementError, Limit, Measure, Origin,
-    Plan, Scope, Subscription, SubscriptionStatus, Window,
+    Admission, Capability, Catalogue, DailyLimits, EntitlementError, Limit, Measure, Origin, Plan,
+    Subscription, SubscriptionStatus, Window,
 };
 
 /// What a tenant may use at one moment.
@@ -63,14 +63,7 @@ impl<'c> Standing<'c> {
     /// The limits on an event, in the order in which they refuse: credits, cap, day (gateway.md 1.4, step 10).
     fn limits(&self, event: MeteredEvent) -> Vec<Limit> {
         let period = Window::Period(self.now.period());
-        let limit = |measure, window, ceiling, origin| Limit {
-            scope: Scope::Tenant,
-            measure,
-            window,
-            ceiling,
-            enforcement: Enforcement::Hard,
-            origin,
-        };
+        let limit = Limit::of_tenant;
         let credits = Credits::whole(self.plan.included_credits).micros();
         let cap = self.plan.caps.get(event.key()).map(|cap| cap.get() / 1_000_000);
         let day = self.daily.of(event);

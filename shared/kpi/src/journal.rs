@@ -8,46 +8,15 @@
 
 use bespin_access::TenantAccess;
 use bespin_primitives::{KpiId, TenantId};
-use bespin_table::{CommitError, Condition, Item, MAX_WRITES, Query, Row, TableError, Transaction, keys};
+use bespin_table::{CommitError, Condition, Query, Row, TableError, Transaction, keys};
 
-use crate::store::{packed, planned, put_head, put_leaves, unpacked};
-use crate::{Batch, IngestPlan, Kpis, LeafWrite, Point, SeriesHead};
-
-/// Writes of one transaction that are not leaves: the ledger entry, the counters, the head, with room to spare.
-const OTHER_WRITES: usize = 10;
-
-/// The most bytes of leaves in one transaction, of the store's 4 MB.
-const MAX_BYTES: usize = 3_000_000;
-
-/// Points of a journal page: in the longest spelling below 64 KB.
-const POINTS_A_PAGE: usize = 700;
+use crate::rows::{SeriesHead, unpacked};
+use crate::store::planned;
+use crate::writes::{fits_one_transaction, put_head, put_leaves};
+use crate::{Batch, IngestPlan, Kpis, Point};
 
 /// How often the work is taken up anew because somebody else did a part of it at the same time.
 const ATTEMPTS: u32 = 100;
-
-/// Whether the leaves of a plan can be written together.
-pub(crate) fn fits_one_transaction(plan: &IngestPlan<()>) -> bool {
-    let bytes: usize = plan
-        .writes()
-        .iter()
-        .map(|write| match write {
-            LeafWrite::Replace { leaf, .. } | LeafWrite::Create { leaf, .. } => leaf.encoded_len(),
-        })
-        .sum();
-    plan.writes().len() <= MAX_WRITES - OTHER_WRITES && bytes <= MAX_BYTES
-}
-
-/// Adds the journal of a batch to `transaction`, and tells how many pages it has.
-pub(crate) fn put_journal(transaction: &mut Transaction, tenant: TenantId, kpi: KpiId, batch: &Batch) -> u32 {
-    let mut pages = 0;
-    for (number, points) in batch.points().chunks(POINTS_A_PAGE).enumerate() {
-        let key = keys::series_journal(tenant, kpi, number);
-        let page = Item::new(key).with("points", &packed(points.iter().cloned()));
-        transaction.put(page, Condition::absent());
-        pages += 1;
-    }
-    pages
-}
 
 impl Kpis {
     /// Brings every promised point of a series into its leaf. Nothing to do nearly always.

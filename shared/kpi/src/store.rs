@@ -6,13 +6,12 @@
 
 use bespin_access::TenantAccess;
 use bespin_primitives::{KpiId, TenantId, Timestamp};
-use bespin_table::{
-    Change as ItemChange, Condition, CorruptItem, Cursor, Item, Key, Page, Query, Range, Row, Table,
-    TableError, Transaction, keys,
-};
+use bespin_table::Condition;
+use bespin_table::{Cursor, Item, Key, Page, Query, Range, Row, Table, TableError, Transaction, keys};
 
-use crate::journal::{fits_one_transaction, put_journal};
-use crate::{Batch, Change, IngestPlan, Kpi, Leaf, LeafWrite, Point, StoredLeaf, plan, window_start};
+use crate::rows::{SeriesHead, stored_leaf};
+use crate::writes::{Written, fits_one_transaction, put_head, put_journal, put_leaves};
+use crate::{Batch, Change, IngestPlan, Kpi, Point, StoredLeaf, plan, window_start};
 
 /// How many leaves one query asks for at most: a bound on what is read in vain between the points of a call.
 const LEAVES_A_PAGE: usize = 32;
@@ -21,76 +20,6 @@ const LEAVES_A_PAGE: usize = 32;
 #[derive(Debug, Clone)]
 pub struct Kpis {
     pub(crate) table: Table,
-}
-
-/// How an ingest was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Written {
-    /// With the transaction every point is in its leaf.
-    Whole,
-    /// With the transaction every point is promised; [`Kpis::roll_forward`] brings them into their leaves.
-    Journaled,
-}
-
-/// What is known of a whole series.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SeriesHead {
-    /// Moves with every ingest.
-    pub(crate) version: u64,
-    /// The newest point.
-    pub(crate) latest: Point,
-    /// How many pages of a wide ingest are not yet in their leaves; 0 nearly always.
-    pub(crate) journal_pages: u32,
-}
-
-impl Row for Kpi {
-    fn write(&self, item: &mut Item) {
-        item.set("kpi_id", &self.id);
-        item.set("name", &self.name);
-        item.set_some("unit", self.unit.as_ref());
-        item.set_some("description", self.description.as_ref());
-        item.set("created_at", &self.created_at);
-    }
-
-    fn read(item: &Item) -> Result<Self, CorruptItem> {
-        Ok(Self {
-            id: item.get("kpi_id")?,
-            name: item.get("name")?,
-            unit: item.get_some("unit")?,
-            description: item.get_some("description")?,
-            created_at: item.get("created_at")?,
-        })
-    }
-}
-
-impl Row for SeriesHead {
-    fn write(&self, item: &mut Item) {
-        item.set("version", &self.version);
-        item.set("latest", &packed([self.latest.clone()]));
-        item.set("journal_pages", &self.journal_pages);
-    }
-
-    fn read(item: &Item) -> Result<Self, CorruptItem> {
-        let latest = unpacked(item, "latest")?;
-        Ok(Self {
-            version: item.get("version")?,
-            latest: latest.last().cloned().ok_or_else(|| item.corrupt("latest"))?,
-            journal_pages: item.get("journal_pages")?,
-        })
-    }
-}
-
-impl SeriesHead {
-    /// The newest point of the series.
-    pub fn latest(&self) -> &Point {
-        &self.latest
-    }
-
-    /// Whether the points of a wide ingest are promised and not all in their leaves: whoever sees this finishes it
-    /// ([`Kpis::roll_forward`]) before anything else.
-    pub fn is_pending(&self) -> bool {
-        self.journal_pages > 0
-    }
 }
 
 /// Which KPIs a list shows.
@@ -308,47 +237,6 @@ impl Kpis {
     }
 }
 
-/// Moves the head to the next version. The newest point only ever moves forward.
-pub(crate) fn put_head(
-    transaction: &mut Transaction,
-    tenant: TenantId,
-    kpi: KpiId,
-    head: Option<&SeriesHead>,
-    newest: Option<Point>,
-    journal_pages: u32,
-) {
-    let key = keys::series_head(tenant, kpi);
-    let known = head.map(SeriesHead::latest);
-    let latest = [known.cloned(), newest].into_iter().flatten().max_by_key(Point::at);
-    let Some(latest) = latest else { return };
-    match head {
-        None => {
-            let head = SeriesHead { version: 1, latest, journal_pages };
-            transaction.put(head.at(key), Condition::absent());
-        }
-        Some(head) => {
-            let change = ItemChange::default()
-                .set("version", &(head.version + 1))
-                .set("latest", &packed([latest]))
-                .set("journal_pages", &journal_pages);
-            transaction.update(key, change, Condition::default().and_equals("version", &head.version));
-        }
-    }
-}
-
-/// Writes the leaves of a plan. The head's version stands for theirs.
-pub(crate) fn put_leaves(transaction: &mut Transaction, tenant: TenantId, kpi: KpiId, plan: IngestPlan<()>) {
-    for write in plan.into_writes() {
-        let (key, leaf, condition) = match write {
-            LeafWrite::Replace { key, leaf, .. } => (key, leaf, Condition::present()),
-            LeafWrite::Create { key, leaf } => (key, leaf, Condition::absent()),
-        };
-        let item =
-            Item::new(keys::series_leaf(tenant, kpi, key)).with("first", &key).with("points", &leaf.encode());
-        transaction.put(item, condition);
-    }
-}
-
 pub(crate) fn planned(
     batch: &Batch,
     found: Vec<StoredLeaf<()>>,
@@ -356,22 +244,4 @@ pub(crate) fn planned(
 ) -> Result<IngestPlan<()>, TableError> {
     // The first leaf covers all of time before the second, so a point that nothing covers is damage.
     plan(batch, found, series_end).map_err(|uncovered| TableError::Rejected(uncovered.into()))
-}
-
-fn stored_leaf(item: &Item) -> Result<StoredLeaf<()>, CorruptItem> {
-    let bytes: Vec<u8> = item.get("points")?;
-    let leaf = Leaf::decode(&bytes).map_err(|_| item.corrupt("points"))?;
-    Ok(StoredLeaf { key: item.get("first")?, version: (), leaf })
-}
-
-pub(crate) fn packed(points: impl IntoIterator<Item = Point>) -> Vec<u8> {
-    let mut leaf = Leaf::default();
-    leaf.insert(points);
-    leaf.encode()
-}
-
-pub(crate) fn unpacked(item: &Item, attribute: &str) -> Result<Vec<Point>, CorruptItem> {
-    let bytes: Vec<u8> = item.get(attribute)?;
-    let leaf = Leaf::decode(&bytes).map_err(|_| item.corrupt(attribute))?;
-    Ok(leaf.points().to_vec())
 }

@@ -45,5 +45,5 @@ pub use rate::{FailureLimiter, RateLimiter};
 pub use read::{
     Input, Read, boolean, clamped, date, email, float, integer, list, list_of, object, one_of, parsed, text,
 };
-pub use serve::{init_logging, serve};
+pub use serve::{asked_to_stop, init_logging, serve};
 pub use surface::{ProcessClock, Surface, TimeSource};

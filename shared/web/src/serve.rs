@@ -1,6 +1,7 @@
 //! The front door of a function's binary: Lambda, or a port of this machine.
 
 use std::env;
+use std::future::Future;
 use std::io::{self, IsTerminal};
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -11,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 /// The port of a single function that runs outside of Lambda, unless `PORT` says otherwise.
 const DEFAULT_PORT: u16 = 8000;
 
-/// Serves a router: in Lambda its events, elsewhere `127.0.0.1:$PORT` until Ctrl-C. Fails when the port is
+/// Serves a router: in Lambda its events, elsewhere `127.0.0.1:$PORT` until Ctrl-C or SIGTERM. Fails when the port is
 /// no number or taken, or when the Lambda runtime ends.
 pub async fn serve(router: Router) -> Result<(), lambda_http::Error> {
     if in_lambda() {
@@ -24,7 +25,7 @@ pub async fn serve(router: Router) -> Result<(), lambda_http::Error> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     tracing::info!(address = %listener.local_addr()?, "listening");
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(interrupted()).await?;
+    axum::serve(listener, service).with_graceful_shutdown(asked_to_stop()).await?;
     Ok(())
 }
 
@@ -49,9 +50,32 @@ fn in_lambda() -> bool {
     env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
 }
 
-async fn interrupted() {
-    if let Err(error) = tokio::signal::ctrl_c().await {
-        tracing::warn!(%error, "Ctrl-C is not heard; the process must be killed");
+/// Done at Ctrl-C or a polite kill. Both are heard from the call on, not only once the future is polled: whoever has
+/// read the banner may stop us at once.
+#[cfg(unix)]
+pub fn asked_to_stop() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    let [interrupted, terminated] = signals.map(|heard| async {
+        match heard {
+            Ok(mut signal) => drop(signal.recv().await),
+            // What cannot be heard does not stop us.
+            Err(_) => std::future::pending().await,
+        }
+    });
+    async {
+        tokio::select! {
+            () = interrupted => {}
+            () = terminated => {}
+        }
+    }
+}
+
+/// Done at Ctrl-C.
+#[cfg(not(unix))]
+pub async fn asked_to_stop() {
+    if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
     }
 }
