@@ -264,24 +264,3 @@ async fn a_refused_ingest_writes_nothing_however_often() {
         assert_eq!((reply.cost().write_units, reply.cost().cancelled), (0.0, 0));
     }
 }
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn temporary_orphans() {
-    let world = World::open().await;
-    let admin = world.tenant().await;
-    let long = "\u{1}".repeat(255);
-    for number in 0..130 {
-        let _ = number;
-        let kpi = admin.kpi(&long).await;
-        admin.points(&kpi, &[("2026-01-30", 100.0), ("2026-01-31", 50.0)]).send().await.expect(200);
-    }
-    let order = json!({"date": "2026-01-31", "top_n": 100});
-    let calls = (0..6).map(|n: i32| tokio::spawn(admin.post("/v1/briefs/materialize").key(&n.to_string()).json(&order).send()));
-    for reply in futures::future::join_all(calls).await { reply.unwrap().expect(200); }
-    let connection = world.embedded().connection();
-    let config = Config::builder().behavior_version(BehaviorVersion::latest()).http_client(connection.http_client())
-        .region(Region::new(connection.region().to_owned())).credentials_provider(connection.credentials())
-        .endpoint_url(connection.endpoint(Service::DynamoDb).unwrap());
-    let rows = Client::from_conf(config.build()).scan().table_name("bespin").into_paginator().items().send().collect::<Result<Vec<Row>, _>>().await.unwrap();
-    let pieces: Vec<&Row> = rows.iter().filter(|row| row["pk"].as_s().unwrap().contains("#TEXT#")).collect();
-    panic!("{} pieces, {} without expiry", pieces.len(), pieces.iter().filter(|row| !row.contains_key("expires_at")).count());
-}
