@@ -7,7 +7,7 @@ use bespin_edge::Deps;
 use bespin_entitlements::{Admission, Capability, Standing, admit};
 use bespin_metering::MeteredEvent;
 use bespin_primitives::{BriefId, Date, Timestamp};
-use bespin_recording::{Claim, Fingerprint, Outcome, RecordError, Recording};
+use bespin_recording::{Claim, Fingerprint, RecordError, Recording};
 use bespin_web::{Answer, Body, Call, Problem, date, integer};
 use serde_json::json;
 
@@ -70,12 +70,12 @@ async fn replayed_or_made(
     claim: &Claim,
     order: BriefOrder,
 ) -> Result<String, Problem> {
-    let row = deps.briefs.row(access, order.date);
-    let looked = deps.recorder.look(access, Some(claim), call.now, &[row]).await?;
+    let rows = [deps.briefs.row(access, order.date)];
+    let looked = deps.recorder.look(access, Some(claim), call.now, rows).await?;
     if let Some(answer) = looked.replay {
         return Ok(answer);
     }
-    if let [Some(row)] = looked.rows.as_slice() {
+    if let [Some(row)] = &looked.rows {
         let brief = deps.briefs.text(access, row).await?;
         return Ok(record_existing(deps, call, access, claim, brief).await?);
     }
@@ -110,8 +110,7 @@ async fn make(
     let slot = deps.briefs.put(&mut recording.transaction, access, &brief, text.clone()).await?;
     let recording = deps.recorder.keep_answer(recording, Some(claim), &text).await?;
     match deps.recorder.commit(recording).await {
-        Ok(Outcome::Recorded) => Ok(text),
-        Ok(Outcome::Replayed(earlier)) => Ok(earlier),
+        Ok(outcome) => Ok(outcome.or(text)),
         Err(RecordError::ChangeRefused(refusals)) => match refusals.old(slot) {
             Some(row) => {
                 let brief = deps.briefs.text(access, row).await?;
@@ -133,8 +132,5 @@ async fn record_existing(
 ) -> Result<String, RecordError> {
     let recording = Recording::new(access, call.request_id, call.now);
     let recording = deps.recorder.keep_answer(recording, Some(claim), &brief).await?;
-    match deps.recorder.commit(recording).await? {
-        Outcome::Recorded => Ok(brief),
-        Outcome::Replayed(earlier) => Ok(earlier),
-    }
+    Ok(deps.recorder.commit(recording).await?.or(brief))
 }

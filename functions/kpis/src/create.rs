@@ -1,13 +1,13 @@
 //! `POST /v1/kpis`: a new definition (gateway.md 6.1).
 
 use axum::{extract::State, http::StatusCode};
-use bespin_access::{Action, TenantAccess};
+use bespin_access::Action;
 use bespin_edge::Deps;
-use bespin_entitlements::{Admission, Capability, EntitlementError, Standing, admit};
+use bespin_entitlements::{Capability, Standing};
 use bespin_kpi::Kpi;
 use bespin_metering::MeteredEvent;
 use bespin_primitives::KpiId;
-use bespin_recording::{Claim, Fingerprint, Outcome, Recording};
+use bespin_recording::{Claim, Fingerprint, Look, Recording};
 use bespin_web::{Answer, Body, Call, Problem, text};
 use serde_json::json;
 
@@ -45,7 +45,10 @@ pub(crate) async fn create(State(deps): State<Deps>, call: Call) -> Result<Answe
     let standing = Standing::entitled(&access, &catalogue, Capability::KpiIngest, call.now)?;
     let claim = key.map(|key| Claim::new(&access, ENDPOINT, key.as_str(), order.fingerprint()));
     let admission = standing.admission(MeteredEvent::KpiDefinitionCreated, 1);
-    if let Some(answer) = replayed(&deps, &call, &access, claim.as_ref(), &admission).await? {
+    let recorder = &deps.recorder;
+    let replay =
+        recorder.before_acting(&access, claim.as_ref(), &admission, call.now, Look::IfInDoubt).await?;
+    if let Some(answer) = replay {
         return Ok(Answer::json_text(StatusCode::CREATED, answer));
     }
     let admission = admission?;
@@ -53,40 +56,10 @@ pub(crate) async fn create(State(deps): State<Deps>, call: Call) -> Result<Answe
     let NewKpi { name, unit, description } = order;
     let kpi = Kpi { id: KpiId::random(&*deps.random), name, unit, description, created_at: call.now };
     let answer = json!(kpi).to_string();
-    let mut recording = Recording::new(&access, call.request_id, call.now).charge(
-        &admission,
-        None,
-        None,
-        deps.recorder.random(),
-    );
+    let mut recording =
+        Recording::new(&access, call.request_id, call.now).charge(&admission, None, None, recorder.random());
     deps.kpis.create(&mut recording.transaction, &access, &kpi);
-    let recording = deps.recorder.keep_answer(recording, claim.as_ref(), &answer).await?;
-    match deps.recorder.commit(recording).await? {
-        Outcome::Recorded => Ok(Answer::json_text(StatusCode::CREATED, answer)),
-        Outcome::Replayed(earlier) => Ok(Answer::json_text(StatusCode::CREATED, earlier)),
-    }
-}
-
-/// The answer of the same request before, or a refusal that is told by one read. In every other case the
-/// transaction finds out.
-async fn replayed(
-    deps: &Deps,
-    call: &Call,
-    access: &TenantAccess,
-    claim: Option<&Claim>,
-    admission: &Result<Admission, EntitlementError>,
-) -> Result<Option<String>, Problem> {
-    let recorder = &deps.recorder;
-    let looks_good = admission.as_ref().is_ok_and(|admission| !recorder.expects_refusal(access, admission));
-    if looks_good {
-        return match claim {
-            Some(claim) => Ok(recorder.recalled(claim, call.now).await?),
-            None => Ok(None),
-        };
-    }
-    let looked = recorder.look(access, claim, call.now, &[]).await?;
-    if let (None, Ok(admission)) = (&looked.replay, admission) {
-        admit(admission, &looked.usage)?;
-    }
-    Ok(looked.replay)
+    let recording = recorder.keep_answer(recording, claim.as_ref(), &answer).await?;
+    let answer = recorder.commit(recording).await?.or(answer);
+    Ok(Answer::json_text(StatusCode::CREATED, answer))
 }

@@ -4,7 +4,7 @@ use axum::{extract::State, http::StatusCode};
 use bespin_access::{Action, Role};
 use bespin_edge::Deps;
 use bespin_primitives::FaultKind;
-use bespin_recording::{Claim, Fingerprint, Outcome, Recording};
+use bespin_recording::{Claim, Fingerprint, Recording};
 use bespin_web::{Answer, Body, Call, Problem, email, one_of, text};
 use serde_json::json;
 
@@ -52,8 +52,6 @@ pub(crate) async fn create(State(deps): State<Deps>, call: Call) -> Result<Answe
     })
     .to_string();
     let recording = deps.recorder.keep_answer(recording, claim.as_ref(), &answer).await?;
-    match deps.recorder.commit(recording).await? {
-        Outcome::Recorded => Ok(Answer::json_text(StatusCode::CREATED, answer)),
-        Outcome::Replayed(earlier) => Ok(Answer::json_text(StatusCode::CREATED, earlier)),
-    }
+    let answer = deps.recorder.commit(recording).await?.or(answer);
+    Ok(Answer::json_text(StatusCode::CREATED, answer))
 }

@@ -3,10 +3,10 @@
 use axum::{extract::State, http::StatusCode};
 use bespin_access::{Action, TenantAccess};
 use bespin_edge::Deps;
-use bespin_entitlements::{Capability, EntitlementError, Standing, admit};
+use bespin_entitlements::{Capability, Standing};
 use bespin_metering::MeteredEvent;
-use bespin_recording::{Claim, Fingerprint, Outcome, Recording};
-use bespin_tools::{Tool, UnknownTool};
+use bespin_recording::{Claim, Fingerprint, Look, Recording};
+use bespin_tools::Tool;
 use bespin_web::{Answer, Body, Call, Problem, object, text};
 use serde_json::{Map, Value, json};
 
@@ -58,17 +58,9 @@ async fn run(
     let recorder = &deps.recorder;
     let admission = standing.admission(MeteredEvent::ToolInvocation, 1);
     let tool = Tool::find(&order.tool_name);
-    let expects_refusal =
-        admission.as_ref().is_ok_and(|admission| recorder.expects_refusal(access, admission));
-    if expects_refusal || must_look_first(&tool, &admission) {
-        let looked = recorder.look(access, Some(claim), call.now, &[]).await?;
-        if let Some(answer) = looked.replay {
-            return Ok(Answer::json_text(StatusCode::OK, answer));
-        }
-        if let Ok(admission) = &admission {
-            admit(admission, &looked.usage)?;
-        }
-    } else if let Some(answer) = recorder.recalled(claim, call.now).await? {
+    // A tool that only computes is run at once. An unknown one is told only after a replay and a refusal.
+    let look = if tool.as_ref().is_ok_and(|tool| !tool.reads()) { Look::IfInDoubt } else { Look::First };
+    if let Some(answer) = recorder.before_acting(access, Some(claim), &admission, call.now, look).await? {
         return Ok(Answer::json_text(StatusCode::OK, answer));
     }
     let (admission, tool) = (admission?, tool?);
@@ -82,14 +74,6 @@ async fn run(
         recorder.random(),
     );
     let recording = recorder.keep_answer(recording, Some(claim), &answer).await?;
-    match recorder.commit(recording).await? {
-        Outcome::Recorded => Ok(Answer::json_text(StatusCode::OK, answer)),
-        Outcome::Replayed(earlier) => Ok(Answer::json_text(StatusCode::OK, earlier)),
-    }
-}
-
-/// A tool that only computes is run at once, and the one transaction finds out whether the call is a replay or
-/// refused. In every other case the answer may have to be one of those two before anything else is read.
-fn must_look_first<A>(tool: &Result<Tool, UnknownTool>, admission: &Result<A, EntitlementError>) -> bool {
-    admission.is_err() || tool.as_ref().map_or(true, |tool| tool.reads())
+    let answer = recorder.commit(recording).await?.or(answer);
+    Ok(Answer::json_text(StatusCode::OK, answer))
 }

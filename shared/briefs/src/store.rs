@@ -5,12 +5,8 @@ use bespin_access::TenantAccess;
 use bespin_kpi::Kpis;
 use bespin_primitives::Date;
 use bespin_table::{Condition, Item, Key, Query, Slot, StoredText, Table, TableError, Transaction, keys};
-use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::{Brief, BriefOrder, Movement};
-
-/// How many KPIs are read at the same time.
-const AT_A_TIME: usize = 16;
 
 /// Briefs, by way of the table.
 #[derive(Debug, Clone)]
@@ -59,21 +55,14 @@ impl Briefs {
         kpis: &Kpis,
         order: &BriefOrder,
     ) -> Result<Vec<Movement>, TableError> {
-        let with_points = kpis.all(access).await?.into_iter().filter(|(_, head)| head.is_some());
-        stream::iter(with_points)
-            .map(|(kpi, _)| async move {
-                let change =
-                    kpis.change(access, kpi.id, order.last_instant(), order.window_days.into()).await?;
-                Ok(change.map(|change| Movement { kpi, change }))
-            })
-            .buffer_unordered(AT_A_TIME)
-            .try_filter_map(|movement| async { Ok(movement) })
-            .try_collect()
-            .await
+        let all = kpis.all(access).await?;
+        let with_points = all.into_iter().filter_map(|(kpi, head)| Some((kpi, head?))).collect();
+        let changes =
+            kpis.changes(access, with_points, order.last_instant(), order.window_days.into()).await?;
+        Ok(changes.into_iter().map(|(kpi, change)| Movement { kpi, change }).collect())
     }
 
-    /// Adds the brief to `transaction`, unless there is one of its date. The slot is that condition's. A text too
-    /// large for a row is written beforehand.
+    /// Adds the brief to `transaction`, unless there is one of its date. The slot is that condition's.
     pub async fn put(
         &self,
         transaction: &mut Transaction,
@@ -82,7 +71,7 @@ impl Briefs {
         text: String,
     ) -> Result<Slot, TableError> {
         let date = brief.content.date;
-        let text = self.table.keep_text(access.tenant_id(), &brief.id.to_string(), text, None).await?;
+        let text = self.table.put_text(transaction, access.tenant_id(), &brief.id.to_string(), text).await?;
         let mut row = Item::new(self.row(access, date))
             .with("brief_id", &brief.id)
             .with("date", &date)

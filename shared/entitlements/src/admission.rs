@@ -1,7 +1,7 @@
 //! Whether a charge fits, decided by one pure function and held by the recording transaction.
 
 use bespin_metering::{Charge, Counter, Usage};
-use bespin_primitives::{Credits, Fault, FaultKind, Timestamp};
+use bespin_primitives::{Credits, Fault, FaultKind, Micros, Timestamp};
 use bespin_table::TableError;
 use serde_json::{Map, Value, json};
 
@@ -12,12 +12,14 @@ use crate::{Enforcement, EntitlementError, Limit, Measure, Origin};
 pub struct Admission {
     charge: Charge,
     limits: Vec<Limit>,
+    /// The plan's cap as it is stated; of a fractional one the whole part binds.
+    stated_cap: Option<Micros>,
     at: Timestamp,
 }
 
 impl Admission {
-    pub(crate) fn new(charge: Charge, limits: Vec<Limit>, at: Timestamp) -> Self {
-        Self { charge, limits, at }
+    pub(crate) fn new(charge: Charge, limits: Vec<Limit>, stated_cap: Option<Micros>, at: Timestamp) -> Self {
+        Self { charge, limits, stated_cap, at }
     }
 
     /// What is charged.
@@ -70,6 +72,7 @@ pub struct Refusal {
     /// What was asked, in the same unit.
     pub requested: u64,
     charge: Charge,
+    stated_cap: Option<Micros>,
     included_credits: u64,
     used_credits: Credits,
     at: Timestamp,
@@ -89,6 +92,7 @@ impl Refusal {
             used,
             requested,
             charge: admission.charge,
+            stated_cap: admission.stated_cap,
             included_credits: included.map_or(0, |limit| limit.ceiling / 1_000_000),
             used_credits: usage.credits()?,
             at: admission.at,
@@ -124,7 +128,7 @@ impl Refusal {
 
     /// The members of a refusal by the plan's credits or cap (gateway.md 12.3).
     fn plan_members(&self) -> Value {
-        let cap = (self.limit.origin == Origin::PlanCap).then_some((self.limit.ceiling, self.used));
+        let capped = self.limit.origin == Origin::PlanCap;
         json!({
             "error": self.code(),
             "period_start": self.at.period().start().to_string(),
@@ -132,8 +136,8 @@ impl Refusal {
             "limit_credits": self.included_credits,
             "used_credits": self.used_credits,
             "requested_credits": self.charge.credits,
-            "cap_raw_units": cap.map(|(cap, _)| cap),
-            "used_raw_units": cap.map(|(_, used)| used),
+            "cap_raw_units": self.stated_cap.filter(|_| capped),
+            "used_raw_units": capped.then_some(self.used),
             "requested_raw_units": self.charge.raw_units,
         })
     }
@@ -197,7 +201,7 @@ mod tests {
         let mut limits = vec![limit(Measure::Credits, period, credits, Origin::PlanCredits)];
         limits.extend(cap.map(|cap| limit(Measure::Units(EVENT), period, cap, Origin::PlanCap)));
         limits.extend(day.map(|day| limit(Measure::Units(EVENT), today, day, Origin::TenantSetting)));
-        Admission::new(charge, limits, noon())
+        Admission::new(charge, limits, None, noon())
     }
 
     fn usage(credits: u64, month: u64, today: u64) -> Usage {

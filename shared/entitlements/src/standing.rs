@@ -57,7 +57,7 @@ impl<'c> Standing<'c> {
             credits: Credits::from_micros(u64::MAX),
             list_cost: Credits::from_micros(u64::MAX).priced(definition.list_price_per_credit),
         });
-        Ok(Admission::new(charge, self.limits(event), self.now))
+        Ok(Admission::new(charge, self.limits(event), self.plan.caps.get(event.key()).copied(), self.now))
     }
 
     /// The limits on an event, in the order in which they refuse: credits, cap, day (gateway.md 1.4, step 10).

@@ -11,9 +11,12 @@ use bespin_primitives::{KpiId, TenantId};
 use bespin_table::{CommitError, Condition, Query, Row, TableError, Transaction, keys};
 
 use crate::rows::{SeriesHead, unpacked};
-use crate::store::planned;
+use crate::store::{LEAVES_A_PAGE, planned};
 use crate::writes::{fits_one_transaction, put_head, put_leaves};
 use crate::{Batch, IngestPlan, Kpis, Point};
+
+/// How many points are tried together at first; afterwards twice what last fitted.
+const FIRST_GROUP: usize = 1_024;
 
 /// How often the work is taken up anew because somebody else did a part of it at the same time.
 const ATTEMPTS: u32 = 100;
@@ -41,9 +44,11 @@ impl Kpis {
             points.extend(unpacked(page, "points")?);
         }
         let mut left = points.as_slice();
+        let mut size = FIRST_GROUP;
         while !left.is_empty() {
-            let (brought_in, plan) = self.plan_group(tenant, kpi, left, &head).await?;
+            let (brought_in, plan) = self.plan_group(tenant, kpi, left, size, &head).await?;
             left = &left[brought_in..];
+            size = brought_in * 2;
             if plan.inserted() > 0 {
                 let mut transaction = Transaction::new();
                 put_head(&mut transaction, tenant, kpi, Some(&head), None, head.journal_pages);
@@ -62,19 +67,19 @@ impl Kpis {
         self.committed(transaction).await
     }
 
-    /// The largest group of the first points, by halving, whose leaves fit one transaction. A single point always
-    /// does.
+    /// A group of the first points, `size` or fewer, whose leaves fit one transaction. A single point always does.
     async fn plan_group(
         &self,
         tenant: TenantId,
         kpi: KpiId,
         points: &[Point],
+        size: usize,
         head: &SeriesHead,
     ) -> Result<(usize, IngestPlan<()>), TableError> {
-        let mut size = points.len();
+        let mut size = size.min(points.len());
         loop {
             let batch = Batch::of(points[..size].to_vec());
-            let covering = self.covering(tenant, kpi, batch.points()).await?;
+            let covering = self.covering(tenant, kpi, batch.points(), LEAVES_A_PAGE).await?;
             let plan = planned(&batch, covering, Some(head.latest.at()))?;
             if fits_one_transaction(&plan) || size == 1 {
                 return Ok((size, plan));

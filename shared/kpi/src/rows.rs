@@ -13,6 +13,8 @@ pub struct SeriesHead {
     pub(crate) latest: Point,
     /// How many pages of a wide ingest are not yet in their leaves; 0 nearly always.
     pub(crate) journal_pages: u32,
+    /// The version at which the last wide ingest was finished; 0 when there was none.
+    pub(crate) settled_at: u64,
 }
 
 impl SeriesHead {
@@ -25,6 +27,11 @@ impl SeriesHead {
     /// ([`Kpis::roll_forward`](crate::Kpis::roll_forward)) before anything else.
     pub fn is_pending(&self) -> bool {
         self.journal_pages > 0
+    }
+
+    /// Whether, since `earlier`, the leaves may have shown a wide ingest half brought in.
+    pub(crate) fn was_unsettled_since(&self, earlier: &Self) -> bool {
+        self.is_pending() || self.settled_at > earlier.version
     }
 }
 
@@ -53,6 +60,7 @@ impl Row for SeriesHead {
         item.set("version", &self.version);
         item.set("latest", &packed([self.latest.clone()]));
         item.set("journal_pages", &self.journal_pages);
+        item.set("settled_at", &self.settled_at);
     }
 
     fn read(item: &Item) -> Result<Self, CorruptItem> {
@@ -61,6 +69,7 @@ impl Row for SeriesHead {
             version: item.get("version")?,
             latest: latest.last().cloned().ok_or_else(|| item.corrupt("latest"))?,
             journal_pages: item.get("journal_pages")?,
+            settled_at: item.get("settled_at")?,
         })
     }
 }

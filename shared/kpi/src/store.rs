@@ -8,13 +8,20 @@ use bespin_access::TenantAccess;
 use bespin_primitives::{KpiId, TenantId, Timestamp};
 use bespin_table::Condition;
 use bespin_table::{Cursor, Item, Key, Page, Query, Range, Row, Table, TableError, Transaction, keys};
+use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::rows::{SeriesHead, stored_leaf};
 use crate::writes::{Written, fits_one_transaction, put_head, put_journal, put_leaves};
 use crate::{Batch, Change, IngestPlan, Kpi, Point, StoredLeaf, plan, window_start};
 
 /// How many leaves one query asks for at most: a bound on what is read in vain between the points of a call.
-const LEAVES_A_PAGE: usize = 32;
+pub(crate) const LEAVES_A_PAGE: usize = 32;
+
+/// How many series are read at the same time.
+const AT_A_TIME: usize = 16;
+
+/// How often series are read anew because a wide ingest was being brought in meanwhile.
+const ATTEMPTS: u32 = 20;
 
 /// KPIs and their points, by way of the table.
 #[derive(Debug, Clone)]
@@ -51,8 +58,7 @@ impl Kpis {
         [keys::kpi(access.tenant_id(), kpi), keys::series_head(access.tenant_id(), kpi)]
     }
 
-    /// One definition and the head of its series, which is absent while it has no points. One round trip, unless
-    /// a wide ingest was left half done: then it is finished first.
+    /// One definition and the head of its series, which is absent while it has no points. One round trip.
     pub async fn find(
         &self,
         access: &TenantAccess,
@@ -60,13 +66,7 @@ impl Kpis {
     ) -> Result<Option<(Kpi, Option<SeriesHead>)>, TableError> {
         let rows = self.rows(access, kpi);
         let found = self.table.get_all(&rows).await?;
-        let known = self.read(rows.map(|row| found.get(&row)))?;
-        if let Some((_, Some(head))) = &known
-            && head.is_pending()
-        {
-            self.roll_forward(access, kpi).await?;
-        }
-        Ok(known)
+        self.read(rows.map(|row| found.get(&row)))
     }
 
     /// What the rows of [`Kpis::rows`] tell.
@@ -98,34 +98,72 @@ impl Kpis {
     }
 
     /// All definitions of the tenant with the heads of their series, in order of creation. Reads two items a KPI,
-    /// in pages. Wide ingests that were left half done are finished first.
+    /// in pages.
     pub async fn all(&self, access: &TenantAccess) -> Result<Vec<(Kpi, Option<SeriesHead>)>, TableError> {
         let tenant = access.tenant_id();
         let items = self.table.query_whole(Query::of(keys::kpis_by_creation(tenant))).await?;
         let kpis: Vec<Kpi> = items.iter().map(Kpi::read).collect::<Result<_, _>>()?;
         let heads: Vec<Key> = kpis.iter().map(|kpi| keys::series_head(tenant, kpi.id)).collect();
         let found = self.table.get_all(&heads).await?;
-        let mut all = Vec::with_capacity(kpis.len());
-        for (kpi, head) in kpis.into_iter().zip(heads) {
-            let head = found.get(&head).map(SeriesHead::read).transpose()?;
-            if head.as_ref().is_some_and(SeriesHead::is_pending) {
-                self.roll_forward(access, kpi.id).await?;
-            }
-            all.push((kpi, head));
-        }
-        Ok(all)
+        kpis.into_iter()
+            .zip(heads)
+            .map(|(kpi, head)| Ok((kpi, found.get(&head).map(SeriesHead::read).transpose()?)))
+            .collect()
     }
 
-    /// How a KPI moved in the `window_days` up to its newest point at or before `until`; `None` when it has no such
-    /// point. Reads at most three leaves, however long the series.
-    pub async fn change(
+    /// How KPIs, whose heads were just read, moved in the `window_days` up to their newest point at or before
+    /// `until`; those without such a point are left out. In any order.
+    ///
+    /// Reads at most three leaves of each, however long the series, and their heads once more: a wide ingest is
+    /// never seen half brought in. One that was left so is finished first, and whatever was read meanwhile is read
+    /// again.
+    pub async fn changes(
         &self,
         access: &TenantAccess,
+        kpis: Vec<(Kpi, SeriesHead)>,
+        until: Timestamp,
+        window_days: u64,
+    ) -> Result<Vec<(Kpi, Change)>, TableError> {
+        let tenant = access.tenant_id();
+        let (mut changes, mut left) = (Vec::with_capacity(kpis.len()), kpis);
+        for _ in 0..ATTEMPTS {
+            for (kpi, head) in &left {
+                if head.is_pending() {
+                    self.roll_forward(access, kpi.id).await?;
+                }
+            }
+            let read: Vec<_> = stream::iter(left)
+                .map(|(kpi, head)| async move {
+                    let change = self.change(tenant, kpi.id, until, window_days).await?;
+                    Ok::<_, TableError>((kpi, head, change))
+                })
+                .buffer_unordered(AT_A_TIME)
+                .try_collect()
+                .await?;
+            let heads: Vec<Key> = read.iter().map(|(kpi, ..)| keys::series_head(tenant, kpi.id)).collect();
+            let found = self.table.get_all(&heads).await?;
+            left = Vec::new();
+            for ((kpi, earlier, change), head) in read.into_iter().zip(heads) {
+                let now = found.get(&head).map(SeriesHead::read).transpose()?;
+                match now.filter(|now| now.was_unsettled_since(&earlier)) {
+                    Some(now) => left.push((kpi, now)),
+                    None => changes.extend(change.map(|change| (kpi, change))),
+                }
+            }
+            if left.is_empty() {
+                return Ok(changes);
+            }
+        }
+        Err(TableError::Contended)
+    }
+
+    async fn change(
+        &self,
+        tenant: TenantId,
         kpi: KpiId,
         until: Timestamp,
         window_days: u64,
     ) -> Result<Option<Change>, TableError> {
-        let tenant = access.tenant_id();
         let Some(last) = self.floor_leaf(tenant, kpi, until).await? else { return Ok(None) };
         let Some(latest) = last.leaf.at_or_before(until).cloned() else { return Ok(None) };
         let from = window_start(latest.at(), window_days);
@@ -178,7 +216,9 @@ impl Kpis {
         let Some(head) = head else {
             return planned(batch, Vec::new(), None);
         };
-        let covering = self.covering(access.tenant_id(), kpi, batch.points()).await?;
+        let appends = batch.points().first().is_some_and(|first| first.at() > head.latest.at());
+        let leaves_a_page = if appends { 1 } else { LEAVES_A_PAGE };
+        let covering = self.covering(access.tenant_id(), kpi, batch.points(), leaves_a_page).await?;
         planned(batch, covering, Some(head.latest.at()))
     }
 
@@ -190,12 +230,13 @@ impl Kpis {
         tenant: TenantId,
         kpi: KpiId,
         points: &[Point],
+        leaves_a_page: usize,
     ) -> Result<Vec<StoredLeaf<()>>, TableError> {
         let mut leaves: Vec<StoredLeaf<()>> = Vec::new();
         let mut left = points;
         while let Some(newest) = left.last() {
             let range = keys::series_leaves(tenant, kpi, Timestamp::MIN, newest.at());
-            let limit = left.len().min(LEAVES_A_PAGE);
+            let limit = left.len().min(leaves_a_page);
             let page = self.table.query(Query::of(range).newest_first().limit(limit)).await?;
             if page.items.is_empty() {
                 break;

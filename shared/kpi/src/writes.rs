@@ -63,14 +63,17 @@ pub(crate) fn put_head(
     let Some(latest) = latest else { return };
     match head {
         None => {
-            let head = SeriesHead { version: 1, latest, journal_pages };
+            let head = SeriesHead { version: 1, latest, journal_pages, settled_at: 0 };
             transaction.put(head.at(key), Condition::absent());
         }
         Some(head) => {
+            let version = head.version + 1;
+            let finishes = head.is_pending() && journal_pages == 0;
             let change = ItemChange::default()
-                .set("version", &(head.version + 1))
+                .set("version", &version)
                 .set("latest", &packed([latest]))
-                .set("journal_pages", &journal_pages);
+                .set("journal_pages", &journal_pages)
+                .set("settled_at", &if finishes { version } else { head.settled_at });
             transaction.update(key, change, Condition::default().and_equals("version", &head.version));
         }
     }

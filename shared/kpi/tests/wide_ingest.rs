@@ -79,10 +79,12 @@ async fn points_scattered_over_a_long_series_are_promised_whole_and_brought_in_b
     assert_eq!(series.ingest(&odd).await, Some((1_500, Written::Journaled)));
 
     // The next reader finishes the work before it looks.
-    let (_, head) = series.kpis.find(&series.access, series.kpi).await.unwrap().unwrap();
-    assert!(head.unwrap().is_pending(), "it saw the promise");
-    let change =
-        series.kpis.change(&series.access, series.kpi, at("2026-01-01T03:19:53Z"), 1).await.unwrap().unwrap();
+    let (kpi, head) = series.kpis.find(&series.access, series.kpi).await.unwrap().unwrap();
+    let head = head.unwrap();
+    assert!(head.is_pending(), "it saw the promise");
+    let until = at("2026-01-01T03:19:53Z");
+    let changes = series.kpis.changes(&series.access, vec![(kpi, head)], until, 1).await.unwrap();
+    let (_, change) = &changes[0];
     assert_eq!(change.latest().value().to_bits(), 11_993f64.to_bits(), "the last odd second");
     assert_eq!(series.count_of_new(&odd).await, 0);
     let (_, head) = series.kpis.find(&series.access, series.kpi).await.unwrap().unwrap();

@@ -20,4 +20,4 @@ mod recorder;
 pub use error::{IdempotencyConflict, RecordError};
 pub use fingerprint::Fingerprint;
 pub use idempotency::{Claim, Earlier, KEPT_SECONDS, signup_row};
-pub use recorder::{Looked, Outcome, Recorder, Recording};
+pub use recorder::{Look, Looked, Outcome, Recorder, Recording};

@@ -45,15 +45,34 @@ pub enum Outcome {
     Replayed(String),
 }
 
+impl Outcome {
+    /// The text to answer with: of the request before, or else `answer`, which was just recorded.
+    pub fn or(self, answer: String) -> String {
+        match self {
+            Self::Recorded => answer,
+            Self::Replayed(earlier) => earlier,
+        }
+    }
+}
+
+/// When to read before acting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// Always: acting reads more, or fails in a way that a replay or a refusal comes before.
+    First,
+    /// Only where a replay or a refusal is likely. Acting is mere computing, and the transaction finds out.
+    IfInDoubt,
+}
+
 /// What a look before acting found.
 #[derive(Debug)]
-pub struct Looked {
+pub struct Looked<const N: usize> {
     /// The answer of the same request before.
     pub replay: Option<String>,
     /// What the tenant used in the month so far.
     pub usage: Usage,
     /// The rows the caller asked for besides; absent ones are `None`.
-    pub rows: Vec<Option<Item>>,
+    pub rows: [Option<Item>; N],
 }
 
 impl<'r> Recording<'r> {
@@ -118,9 +137,34 @@ impl Recorder {
         &*self.random
     }
 
+    /// Steps 9 and 10 ahead of acting: the answer of the same request before, or a refusal. At most one round trip;
+    /// `None` means that nothing is known to stand in the way. What does not fit for other reasons (an event that is
+    /// switched off) is left to the caller, who hears of a replay first.
+    pub async fn before_acting(
+        &self,
+        access: &TenantAccess,
+        claim: Option<&Claim>,
+        admission: &Result<Admission, EntitlementError>,
+        now: Timestamp,
+        look: Look,
+    ) -> Result<Option<String>, RecordError> {
+        let looks_good = admission.as_ref().is_ok_and(|admission| !self.expects_refusal(access, admission));
+        if look == Look::IfInDoubt && looks_good {
+            return match claim {
+                Some(claim) => self.recalled(claim, now).await,
+                None => Ok(None),
+            };
+        }
+        let looked = self.look(access, claim, now, []).await?;
+        if let (None, Ok(admission)) = (&looked.replay, admission) {
+            admit(admission, &looked.usage)?;
+        }
+        Ok(looked.replay)
+    }
+
     /// The answer of the same request before, if this process remembers the key. At most one round trip, and none
     /// for a key it has not seen.
-    pub async fn recalled(&self, claim: &Claim, now: Timestamp) -> Result<Option<String>, RecordError> {
+    async fn recalled(&self, claim: &Claim, now: Timestamp) -> Result<Option<String>, RecordError> {
         let row = claim.row();
         if self.remembered.get(&row).is_none() {
             return Ok(None);
@@ -129,33 +173,32 @@ impl Recorder {
         self.replay(claim, record.as_ref(), now).await
     }
 
-    /// Whether the last charge like this one was refused, as far as this process knows: then a look and
-    /// [`admit`] come before the attempt.
-    pub fn expects_refusal(&self, access: &TenantAccess, admission: &Admission) -> bool {
+    /// Whether the last charge like this one was refused, as far as this process knows.
+    fn expects_refusal(&self, access: &TenantAccess, admission: &Admission) -> bool {
         self.refused.get(&charged_event(access, admission)).is_some()
     }
 
     /// Reads, in one round trip, the idempotency record, the counters, and whatever rows the caller needs to act.
     /// A key used with another body is refused here; limits are not.
-    pub async fn look(
+    pub async fn look<const N: usize>(
         &self,
         access: &TenantAccess,
         claim: Option<&Claim>,
         now: Timestamp,
-        rows: &[Key],
-    ) -> Result<Looked, RecordError> {
+        rows: [Key; N],
+    ) -> Result<Looked<N>, RecordError> {
         let period: BillingPeriod = now.period();
         let counters = keys::usage(access.tenant_id(), period);
         let mut wanted = vec![counters.clone()];
         wanted.extend(claim.map(Claim::row));
-        wanted.extend_from_slice(rows);
+        wanted.extend_from_slice(&rows);
         let mut found = self.table.get_all(&wanted).await?;
         let replay = match claim {
             Some(claim) => self.replay(claim, found.get(&claim.row()), now).await?,
             None => None,
         };
         let usage = Usage::of(period, found.remove(&counters));
-        Ok(Looked { replay, usage, rows: rows.iter().map(|row| found.remove(row)).collect() })
+        Ok(Looked { replay, usage, rows: rows.map(|row| found.remove(&row)) })
     }
 
     async fn replay(
@@ -250,7 +293,7 @@ impl Recorder {
         claim: Option<&Claim>,
         now: Timestamp,
     ) -> Result<Outcome, RecordError> {
-        let looked = self.look(access, claim, now, &[]).await?;
+        let looked = self.look(access, claim, now, []).await?;
         if let Some(answer) = looked.replay {
             return Ok(Outcome::Replayed(answer));
         }

@@ -1,6 +1,5 @@
-//! Texts that may be larger than an item. Small ones stand in their row; large ones are written in pieces
-//! first, and the row then points at them. A crash in between leaves pieces that nothing points at and that
-//! expire by themselves.
+//! Texts that may be larger than an item. Small ones stand in their row; of large ones the row points at pieces. A
+//! piece that nothing points at does no harm.
 
 use bespin_primitives::{TenantId, Timestamp};
 
@@ -9,6 +8,8 @@ use crate::{CommitError, Condition, CorruptItem, Item, Key, Query, Table, TableE
 /// The largest text that stands in its own row. With the other attributes a row stays far below 400 KB, and a
 /// transaction with a few such rows below 4 MB.
 const IN_ROW: usize = 200_000;
+/// The largest text whose pieces are written in the transaction of its row, of the store's 4 MB.
+const IN_TRANSACTION: usize = 3_000_000;
 /// The size of a piece.
 const PIECE: usize = 300_000;
 
@@ -27,6 +28,10 @@ pub enum StoredText {
 }
 
 impl StoredText {
+    fn in_pieces(id: &str, pieces: usize) -> Self {
+        Self::InPieces { id: id.to_owned(), pieces: u32::try_from(pieces).unwrap_or(u32::MAX) }
+    }
+
     /// Puts the text or its whereabouts into a row.
     pub fn write(&self, item: &mut Item) {
         match self {
@@ -48,8 +53,32 @@ impl StoredText {
 }
 
 impl Table {
-    /// Makes `text` fit for a row: as it is when small, otherwise written in pieces under `id`. Pieces expire at
-    /// `expires_at`, or never.
+    /// Makes `text` fit for a row that `transaction` writes for good: as it is when small, otherwise in pieces that
+    /// stand or fall with the transaction. A text too large even for that is written in pieces beforehand; if the
+    /// transaction then fails, they stay, and nothing points at them.
+    pub async fn put_text(
+        &self,
+        transaction: &mut Transaction,
+        tenant: TenantId,
+        id: &str,
+        text: String,
+    ) -> Result<StoredText, TableError> {
+        if text.len() > IN_TRANSACTION {
+            return self.keep_text(tenant, id, text, None).await;
+        }
+        if text.len() <= IN_ROW {
+            return Ok(StoredText::InRow(text));
+        }
+        let pieces = pieces(tenant, id, &text, None);
+        let stored = StoredText::in_pieces(id, pieces.len());
+        for piece in pieces {
+            transaction.put(piece, Condition::default());
+        }
+        Ok(stored)
+    }
+
+    /// Makes `text` fit for a row that ends at `expires_at`, or never: as it is when small, otherwise written in
+    /// pieces under `id` beforehand, which end at the same time.
     pub async fn keep_text(
         &self,
         tenant: TenantId,
@@ -60,21 +89,17 @@ impl Table {
         if text.len() <= IN_ROW {
             return Ok(StoredText::InRow(text));
         }
-        let pieces = split(&text);
-        for (number, piece) in pieces.iter().enumerate() {
-            let mut item = Item::new(keys::text_piece(tenant, id, number)).with("text", &(*piece).to_owned());
-            item.set_some("expires_at", expires_at.map(Timestamp::epoch_seconds).as_ref());
+        let pieces = pieces(tenant, id, &text, expires_at);
+        let stored = StoredText::in_pieces(id, pieces.len());
+        for piece in pieces {
             let mut write = Transaction::new();
-            write.put(item, Condition::default());
+            write.put(piece, Condition::default());
             self.commit(write).await.map_err(|error| match error {
                 CommitError::Table(error) => error,
                 CommitError::Refused(_) => TableError::Rejected("an unconditional write was refused".into()),
             })?;
         }
-        Ok(StoredText::InPieces {
-            id: id.to_owned(),
-            pieces: u32::try_from(pieces.len()).unwrap_or(u32::MAX),
-        })
+        Ok(stored)
     }
 
     /// The whole text. No round trip when it stands in its row.
@@ -95,6 +120,15 @@ impl Table {
             }
         }
     }
+}
+
+fn pieces(tenant: TenantId, id: &str, text: &str, expires_at: Option<Timestamp>) -> Vec<Item> {
+    let item = |(number, piece): (usize, &str)| {
+        let mut item = Item::new(keys::text_piece(tenant, id, number)).with("text", &piece.to_owned());
+        item.set_some("expires_at", expires_at.map(Timestamp::epoch_seconds).as_ref());
+        item
+    };
+    split(text).into_iter().enumerate().map(item).collect()
 }
 
 fn split(text: &str) -> Vec<&str> {

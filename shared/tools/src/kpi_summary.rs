@@ -39,13 +39,11 @@ pub(crate) async fn run(
 async fn answer(access: &TenantAccess, kpis: &Kpis, question: &Question) -> Result<Change, KpiError> {
     let kpi_id = question.kpi_id.clone();
     let Some(id) = KpiId::parse(&kpi_id) else { return Err(KpiError::NotFound { kpi_id }) };
-    let (_, head) = kpis.find(access, id).await?.ok_or(KpiError::NotFound { kpi_id: kpi_id.clone() })?;
-    if head.is_none() {
-        return Err(KpiError::NoPoints { kpi_id });
-    }
+    let (kpi, head) = kpis.find(access, id).await?.ok_or(KpiError::NotFound { kpi_id: kpi_id.clone() })?;
+    let Some(head) = head else { return Err(KpiError::NoPoints { kpi_id }) };
     // All points count, future ones, too.
-    let change = kpis.change(access, id, Timestamp::MAX, question.window_days).await?;
-    change.ok_or(KpiError::NoPoints { kpi_id })
+    let changes = kpis.changes(access, vec![(kpi, head)], Timestamp::MAX, question.window_days).await?;
+    changes.into_iter().map(|(_, change)| change).next().ok_or(KpiError::NoPoints { kpi_id })
 }
 
 impl Question {

@@ -163,6 +163,21 @@ async fn a_limit_refuses_points_as_a_whole() {
 }
 
 #[tokio::test]
+async fn of_a_fractional_cap_the_whole_units_count_and_it_is_shown_as_it_is() {
+    let world = World::open().await;
+    let admin = world.tenant().await;
+    let two_and_a_half = BTreeMap::from([(TOOL.key().to_owned(), Micros::new(2_500_000))]);
+    world.set_plan(&admin, |plan| plan.caps = two_and_a_half).await;
+    for key in 0..2 {
+        echo(&admin, key).send().await.expect(200);
+    }
+
+    let refused = echo(&admin, 2).send().await.detail(429);
+
+    assert_eq!((&refused["cap_raw_units"], &refused["used_raw_units"]), (&json!(2.5), &json!(2)));
+}
+
+#[tokio::test]
 async fn credits_refuse_before_the_cap_and_the_cap_before_the_day() {
     let world = World::open().await;
     let admin = world.tenant().await;
