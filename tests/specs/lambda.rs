@@ -38,6 +38,7 @@ impl Deployment {
             key_environment: "test".to_owned(),
             cors_origins: vec!["https://app.example".to_owned()],
             signups_per_minute: most,
+            invite_token: None,
             per_tenant_per_second: None,
             per_address_per_second: None,
             auth_failures_per_minute: None,

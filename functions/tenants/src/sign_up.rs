@@ -8,7 +8,7 @@ use axum::{extract::State, http::StatusCode};
 use bespin_access::{FoundedTenant, NewTenant, Seal};
 use bespin_edge::Deps;
 use bespin_entitlements::start_tenant;
-use bespin_primitives::Timestamp;
+use bespin_primitives::{FaultKind, Timestamp};
 use bespin_recording::{Fingerprint, IdempotencyConflict, KEPT_SECONDS, signup_row};
 use bespin_table::{
     Change, CommitError, Condition, Item, Key, Refusals, Slot, TableError, Transaction, keys,
@@ -17,6 +17,8 @@ use bespin_web::{Answer, Body, Call, FieldFault, IdempotencyKey, Problem, Step, 
 use serde_json::json;
 
 pub(crate) const PATH: &str = "/v1/tenants";
+
+const INVITE_TOKEN: &str = "X-Invite-Token";
 
 /// The shortest idempotency key that may guard an API key.
 const MIN_KEY_CHARACTERS: usize = 16;
@@ -36,6 +38,7 @@ fn fingerprint(order: &NewTenant) -> Fingerprint {
 pub(crate) async fn sign_up(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let body = call.json()?;
     let key = call.optional_idempotency_key()?;
+    check_invitation(&deps, &call)?;
     let order = parse(&body)?;
     let claim = key.map(|key| SealedClaim::new(&deps, &key, &order)).transpose()?;
 
@@ -56,6 +59,18 @@ pub(crate) async fn sign_up(State(deps): State<Deps>, call: Call) -> Result<Answ
                 return claim.replay(record);
             }
             Err(refused(&refusals, rate, call.now))
+        }
+    }
+}
+
+/// Where the platform asks for a token, a stranger without it learns nothing more.
+fn check_invitation(deps: &Deps, call: &Call) -> Result<(), Problem> {
+    let Some(token) = &deps.settings.invite_token else { return Ok(()) };
+    match call.header(INVITE_TOKEN) {
+        Some(given) if token.matches(given) => Ok(()),
+        _ => {
+            let sentence = format!("Signing up needs an invite token, in the header {INVITE_TOKEN}");
+            Err(Problem::new(FaultKind::Forbidden, "invite_token_required", sentence))
         }
     }
 }

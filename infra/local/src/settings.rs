@@ -2,6 +2,8 @@
 
 use std::{num::NonZeroU32, path::PathBuf};
 
+use bespin_edge::InviteToken;
+
 use crate::LocalError;
 
 /// Where the data stay.
@@ -28,6 +30,8 @@ pub struct LocalSettings {
     pub cors_origins: Option<String>,
     /// `SIGNUP_LIMIT_PER_MINUTE`; `None` is off.
     pub signups_per_minute: Option<NonZeroU32>,
+    /// `SIGNUP_INVITE_TOKEN`; `None` lets everybody in.
+    pub invite_token: Option<InviteToken>,
     /// `TEST_CLOCK`: a request's `X-Test-Now` header is its clock.
     pub test_clock: bool,
 }
@@ -42,6 +46,7 @@ impl Default for LocalSettings {
             storage: Storage::Memory,
             cors_origins: None,
             signups_per_minute: None,
+            invite_token: None,
             test_clock: false,
         }
     }
@@ -64,6 +69,7 @@ impl LocalSettings {
             storage,
             cors_origins: find("CORS_ORIGINS"),
             signups_per_minute: find("SIGNUP_LIMIT_PER_MINUTE").map(parse_rate).transpose()?.flatten(),
+            invite_token: find("SIGNUP_INVITE_TOKEN").and_then(|token| InviteToken::parse(&token)),
             test_clock: find("TEST_CLOCK").map(parse_switch).transpose()?.unwrap_or(false),
         })
     }

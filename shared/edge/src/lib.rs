@@ -6,4 +6,4 @@ mod identify;
 mod settings;
 
 pub use deps::{Deps, Edge};
-pub use settings::{Settings, SettingsError};
+pub use settings::{InviteToken, Settings, SettingsError};

@@ -1,11 +1,12 @@
 //! What a process is told by its environment. `README.md` lists every setting.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::{fmt, num::NonZeroU32, sync::Arc};
 
 use bespin_access::Pepper;
 use bespin_aws::ConnectionError;
 use bespin_primitives::Random;
 use bespin_web::{Surface, TimeSource};
+use subtle::ConstantTimeEq;
 
 /// Everything that functions are told. The local cloud fills it in its own way.
 #[derive(Debug, Clone)]
@@ -20,12 +21,36 @@ pub struct Settings {
     pub cors_origins: Vec<String>,
     /// Sign-ups an address may make in a minute; `None` is no limit.
     pub signups_per_minute: Option<NonZeroU32>,
+    /// What a sign-up must show; `None` lets everybody in.
+    pub invite_token: Option<InviteToken>,
     /// Requests a second of one tenant and one key, in one process; `None` is no limit.
     pub per_tenant_per_second: Option<NonZeroU32>,
     /// Requests a second from one address, in one process; `None` is no limit.
     pub per_address_per_second: Option<NonZeroU32>,
     /// Failed authentications an address may make in a minute, in one process; `None` is no limit.
     pub auth_failures_per_minute: Option<NonZeroU32>,
+}
+
+/// The word that lets somebody sign up.
+#[derive(Clone, PartialEq, Eq)]
+pub struct InviteToken(String);
+
+impl InviteToken {
+    /// A token; `None` when it is empty, which means that none is asked for.
+    pub fn parse(token: &str) -> Option<Self> {
+        (!token.is_empty()).then(|| Self(token.to_owned()))
+    }
+
+    /// Whether a token is this one, in a time that does not tell where they differ.
+    pub fn matches(&self, given: &str) -> bool {
+        self.0.as_bytes().ct_eq(given.as_bytes()).into()
+    }
+}
+
+impl fmt::Debug for InviteToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InviteToken(..)")
+    }
 }
 
 /// A setting that is missing or makes no sense.
@@ -72,6 +97,7 @@ impl Settings {
             key_environment: key_environment(&lookup)?,
             cors_origins: bespin_web::cors_origins(lookup("CORS_ORIGINS").as_deref()),
             signups_per_minute: rate(&lookup, "SIGNUP_LIMIT_PER_MINUTE")?,
+            invite_token: lookup("SIGNUP_INVITE_TOKEN").and_then(|token| InviteToken::parse(&token)),
             per_tenant_per_second: rate(&lookup, "TENANT_LIMIT_PER_SECOND")?,
             per_address_per_second: rate(&lookup, "ADDRESS_LIMIT_PER_SECOND")?,
             auth_failures_per_minute: rate(&lookup, "AUTH_FAILURES_PER_MINUTE")?,

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::{
     config::{BehaviorVersion, Region},
     types::AttributeValue,
 };
+use bespin_edge::InviteToken;
 use bespin_entitlements::{DailyLimits, Subscription, SubscriptionStatus};
 use bespin_local::LocalSettings;
 use bespin_table::{Row, keys};
@@ -283,4 +284,17 @@ async fn many_sign_ups_at_once_do_not_pass_the_limit() {
     let passed = replies.iter().filter(|reply| reply.status == 201).count();
     let refused = replies.iter().filter(|reply| reply.status == 429).count();
     assert_eq!((passed, refused), (2, 18));
+}
+
+#[tokio::test]
+async fn where_a_token_is_asked_for_only_the_invited_sign_up() {
+    let invite_token = InviteToken::parse("come in");
+    let world = World::open_with(LocalSettings { invite_token, ..LocalSettings::default() }).await;
+
+    for stranger in [world.sign_up(), world.sign_up().header("x-invite-token", "come on")] {
+        let refused = stranger.send().await;
+        assert_eq!(refused.detail(403), "Signing up needs an invite token, in the header X-Invite-Token");
+        assert_eq!(refused.cost().round_trips, 0);
+    }
+    world.sign_up().header("x-invite-token", "come in").send().await.expect(201);
 }
