@@ -41,12 +41,15 @@ impl Body {
                 Err(FieldFault::at("missing", &body, &Value::Null, "Field required").into())
             }
             Content::Json(other) => Err(not_an_object(&body, other).into()),
-            Content::Text => Err(FieldFault::new("model_attributes_type", ["body"], NOT_AN_OBJECT).into()),
+            Content::Text => Err(FieldFault::new("model_attributes_type", ["body"], NOT_SENT_AS_JSON).into()),
         }
     }
 }
 
 const NOT_AN_OBJECT: &str = "Input should be a valid dictionary or object to extract fields from";
+
+/// `curl -d` alone sends a form, and whoever did so should see it at once.
+const NOT_SENT_AS_JSON: &str = "Input should be a JSON object, sent with the content type application/json";
 
 pub(crate) fn not_an_object(loc: &Loc<'_>, input: &Value) -> FieldFault {
     FieldFault::at("model_attributes_type", loc, input, NOT_AN_OBJECT)
