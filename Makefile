@@ -4,10 +4,10 @@
 CARGO ?= cargo
 
 run: ## the whole product on this machine, http://localhost:8000
-	@$(CARGO) run --quiet -p bespin-local --bin bespin-local
+	@$(CARGO) run -p bespin-local --bin bespin-local
 
 demo: ## two public series through the API, and their daily brief
-	@$(CARGO) run --quiet -p bespin-local --bin bespin-demo
+	@$(CARGO) run -p bespin-local --bin bespin-demo
 
 test: ## every test; by cargo-nextest where it is installed, else by cargo
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then $(CARGO) nextest run --workspace $(NEXTEST) && $(CARGO) test --workspace --doc --quiet; \

@@ -8,7 +8,8 @@ mod request;
 mod world;
 
 pub use actor::Actor;
-pub use reply::{Cost, Reply};
+pub use bespin_table::Cost;
+pub use reply::Reply;
 pub use request::Request;
 pub use world::{World, noon};
 

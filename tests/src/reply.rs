@@ -1,6 +1,7 @@
 //! What came back.
 
 use axum::http::HeaderMap;
+use bespin_table::Cost;
 use serde_json::Value;
 
 /// The answer to one request.
@@ -12,21 +13,6 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// The body as text.
     pub text: String,
-}
-
-/// What the request cost, as the answer's `X-Cost` tells.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Cost {
-    /// Calls to the store.
-    pub round_trips: u32,
-    /// Read capacity units.
-    pub read_units: f64,
-    /// Write capacity units.
-    pub write_units: f64,
-    /// Items the store returned.
-    pub items_read: u64,
-    /// Transactions that were cancelled.
-    pub cancelled: u32,
 }
 
 impl Reply {
@@ -69,7 +55,7 @@ impl Reply {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// What the request cost.
+    /// What the request cost, as its `X-Cost` tells.
     #[track_caller]
     pub fn cost(&self) -> Cost {
         let header = self.header("x-cost").expect("the local cloud tells what a request cost");
