@@ -10,7 +10,7 @@ demo: ## two public series through the API, and their daily brief
 	@$(CARGO) run -p bespin-local --bin bespin-demo
 
 test: ## every test; by cargo-nextest where it is installed, else by cargo
-	@if $(CARGO) nextest --version >/dev/null 2>&1; then $(CARGO) nextest run --workspace $(NEXTEST) && $(CARGO) test --workspace --doc --quiet; \
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then $(CARGO) test --workspace --doc --quiet && $(CARGO) nextest run --workspace $(NEXTEST); \
 	else $(CARGO) test --workspace; fi
 
 lint: ## format and lints, warnings denied
