@@ -51,6 +51,11 @@ impl World {
         self.embedded().faults()
     }
 
+    /// Lets the store delete what has expired.
+    pub fn sweep_expired(&self) {
+        self.cloud.sweep_expired();
+    }
+
     /// A request of a stranger.
     pub fn request(&self, method: &str, path: &str) -> Request {
         Request::new(self.cloud.router(), method, path)

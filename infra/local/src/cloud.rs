@@ -21,6 +21,7 @@ pub struct Cloud {
     deps: Deps,
     router: Router,
     folder: Option<DataFolder>,
+    test_clock: bool,
 }
 
 impl Cloud {
@@ -50,7 +51,7 @@ impl Cloud {
         deps.table.create_if_absent().await?;
         deps.entitlements.catalogue().await?;
         let router = surface.wrap(routes(&deps));
-        Ok(Self { embedded, deps, router, folder })
+        Ok(Self { embedded, deps, router, folder, test_clock: settings.test_clock })
     }
 
     /// All routes, as strangers see them.
@@ -66,6 +67,17 @@ impl Cloud {
     /// The stores, with their faults.
     pub fn embedded(&self) -> &Embedded {
         &self.embedded
+    }
+
+    /// Deletes what has expired, as the service does by itself; reads never rely on it. Under a test clock nothing is
+    /// deleted: the machine's clock, by which the store judges, is not the one that the requests live by.
+    pub fn sweep_expired(&self) {
+        if self.test_clock {
+            return;
+        }
+        if let Err(error) = self.embedded.dynamodb().sweep_ttl() {
+            tracing::warn!(%error, "expired items were not deleted");
+        }
     }
 
     /// Where the data stay, unless in memory.

@@ -4,6 +4,7 @@ use std::{
     future::Future,
     io,
     net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -72,13 +73,14 @@ impl Server {
             // An error means that the sender is gone, which is a stop, too.
             async move { drop(stopped.wait_for(|stopped| *stopped).await) }
         };
-        let embedded = self.cloud.embedded().clone();
+        let cloud = Arc::new(self.cloud);
+        let embedded = cloud.embedded();
         let stores: [JoinHandle<()>; 3] = [
             tokio::spawn(serve_dynamodb(embedded.clone(), self.dynamodb, until_stopped())),
             tokio::spawn(serve_sqs(embedded.clone(), self.sqs, until_stopped())),
-            tokio::spawn(sweep(embedded, until_stopped())),
+            tokio::spawn(sweep(Arc::clone(&cloud), until_stopped())),
         ];
-        let service = self.cloud.router().into_make_service_with_connect_info::<SocketAddr>();
+        let service = cloud.router().into_make_service_with_connect_info::<SocketAddr>();
         let product =
             axum::serve(self.product, service).with_graceful_shutdown(until_stopped()).into_future();
         let product = tokio::spawn(product);
@@ -116,13 +118,10 @@ async fn serve_sqs(
     }
 }
 
-/// Deletes what has expired, as the service does by itself. Reads never rely on it.
-async fn sweep(embedded: bespin_embedded::Embedded, stop: impl Future<Output = ()>) {
+async fn sweep(cloud: Arc<Cloud>, stop: impl Future<Output = ()>) {
     let mut stop = std::pin::pin!(stop);
     while time::timeout(SWEEP_EVERY, &mut stop).await.is_err() {
-        if let Err(error) = embedded.dynamodb().sweep_ttl() {
-            tracing::warn!(%error, "expired items were not deleted");
-        }
+        cloud.sweep_expired();
     }
 }
 

@@ -2,7 +2,9 @@
 
 use bespin_embedded::Fault;
 use bespin_entitlements::{Capability, SubscriptionStatus};
+use bespin_local::LocalSettings;
 use bespin_metering::MeteredEvent;
+use bespin_table::{Condition, Item, Transaction, keys};
 use bespin_tests::{Actor, Reply, Request, World};
 use serde_json::{Value, json};
 
@@ -548,4 +550,34 @@ async fn callers_who_create_under_one_key_create_one() {
     }
     assert_eq!(entries(&world, &admin).await, 1);
     assert_eq!(admin.get("/v1/kpis").send().await.expect(200).as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_test_clock_in_the_past_loses_no_key_to_the_stores_own_clock() {
+    let world = World::open().await;
+    let admin = world.tenant().await;
+    let call = || admin.invoke("key", "echo", &json!({"text": "hi"})).at("2001-02-03T04:05:06Z");
+    let first = call().send().await;
+
+    world.sweep_expired();
+
+    assert_eq!(call().send().await.text, first.text);
+}
+
+#[tokio::test]
+async fn without_a_test_clock_what_has_expired_is_deleted() {
+    let world = World::open_with(LocalSettings::default()).await;
+    let table = &world.deps().table;
+    let row = |minute: i64, expires_at: i64| {
+        Item::new(keys::signups("192.0.2.1", minute)).with("expires_at", &expires_at)
+    };
+    let mut write = Transaction::new();
+    write.put(row(1, 1), Condition::default());
+    write.put(row(2, i64::from(u32::MAX)), Condition::default());
+    table.commit(write).await.unwrap();
+
+    world.sweep_expired();
+
+    assert_eq!(table.get(keys::signups("192.0.2.1", 1)).await.unwrap(), None);
+    assert!(table.get(keys::signups("192.0.2.1", 2)).await.unwrap().is_some());
 }
