@@ -1,5 +1,5 @@
 # A line each. Only Rust is needed; a target that needs more says so.
-.PHONY: run demo test lint deny advisories fmt bench
+.PHONY: run demo test test-dynamodb-local lint deny advisories fmt bench
 
 CARGO ?= cargo
 
@@ -12,6 +12,9 @@ demo: ## two public series through the API, and their daily brief
 test: ## every test; by cargo-nextest where it is installed, else by cargo
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then $(CARGO) test --workspace --doc --quiet && $(CARGO) nextest run --workspace $(NEXTEST); \
 	else $(CARGO) test --workspace; fi
+
+test-dynamodb-local: ## the specifications on the official DynamoDB Local; needs Java and npm
+	@tests/dynamodb-local.sh
 
 lint: ## format and lints, warnings denied
 	@$(CARGO) fmt --all --check

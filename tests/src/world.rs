@@ -7,7 +7,7 @@ use bespin_embedded::{Embedded, Faults};
 use bespin_entitlements::{DailyLimits, Plan, Subscription, SubscriptionStatus};
 use bespin_local::{Cloud, LocalSettings};
 use bespin_metering::{EventDefinition, LedgerEntry, MeteredEvent, Usage};
-use bespin_primitives::{BillingPeriod, OsRandom, Random, SystemClock, Timestamp, parse_date};
+use bespin_primitives::{BillingPeriod, OsRandom, Random, SystemClock, TenantId, Timestamp, parse_date};
 use bespin_table::{Condition, Key, Row, Transaction, keys};
 use serde_json::json;
 
@@ -31,7 +31,13 @@ impl World {
     }
 
     /// A world with other settings and replayable ids and waits.
-    pub async fn open_seeded(settings: LocalSettings, random: Arc<dyn Random>) -> Self {
+    ///
+    /// With `BESPIN_DYNAMODB` in the environment the table is in that store, and each world has one of its own.
+    pub async fn open_seeded(mut settings: LocalSettings, random: Arc<dyn Random>) -> Self {
+        if let Ok(url) = std::env::var("BESPIN_DYNAMODB") {
+            settings.dynamodb = Some(url);
+            settings.table_name = format!("bespin-{}", TenantId::random(&OsRandom));
+        }
         let cloud = Cloud::open_with(&settings, Arc::new(SystemClock), random).await.unwrap();
         Self { cloud: Arc::new(cloud) }
     }

@@ -6,6 +6,9 @@ use crate::Server;
 pub fn banner(server: &Server) -> String {
     let tenant = server.demo_tenant();
     let url = format!("http://localhost:{}", server.product().port());
+    let dynamodb = server
+        .dynamodb()
+        .map_or_else(|| "another store".to_owned(), |address| format!("http://localhost:{}", address.port()));
     let data = server.folder().map_or_else(
         || "in memory, gone when this process ends".to_owned(),
         |folder| folder.display().to_string(),
@@ -15,7 +18,7 @@ pub fn banner(server: &Server) -> String {
 Bespin runs on {url}
 
   product     {url}            OpenAPI: {url}/openapi.json
-  DynamoDB    http://localhost:{dynamodb}            table: bespin
+  DynamoDB    {dynamodb}            table: {table}
   SQS         http://localhost:{sqs}
   data        {data}
 
@@ -36,7 +39,7 @@ curl -s {url}/v1/tools/invoke \\
 
 Ctrl-C stops it.
 ",
-        dynamodb = server.dynamodb().port(),
+        table = server.table_name(),
         sqs = server.sqs().port(),
         tenant_id = tenant.tenant_id,
         user_id = tenant.user_id,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use bespin_access::Pepper;
+use bespin_aws::Connection;
 use bespin_edge::{Deps, Settings};
 use bespin_embedded::Embedded;
 use bespin_primitives::{Clock, OsRandom, Random, SystemClock};
@@ -11,7 +12,6 @@ use data_encoding::HEXLOWER;
 
 use crate::{DataFolder, LocalError, LocalSettings, RequestClock, Storage};
 
-const TABLE_NAME: &str = "bespin";
 const PEPPER_FILE: &str = "pepper";
 
 /// Every function's router over an embedded table and queue.
@@ -47,7 +47,11 @@ impl Cloud {
         let request_clock = RequestClock { clock: Arc::clone(&clock), header_counts: settings.test_clock };
         // On a developer's machine every answer tells what it cost.
         let surface = edge_settings.surface(Arc::new(request_clock), Arc::clone(&random), true);
-        let deps = Deps::new(&embedded.connection(), edge_settings, clock, random);
+        let connection = match &settings.dynamodb {
+            None => embedded.connection(),
+            Some(url) => connection_to(url)?,
+        };
+        let deps = Deps::new(&connection, edge_settings, clock, random);
         deps.table.create_if_absent().await?;
         deps.entitlements.catalogue().await?;
         let router = surface.wrap(routes(&deps));
@@ -96,7 +100,7 @@ fn routes(deps: &Deps) -> Router {
 
 fn edge_settings(settings: &LocalSettings, pepper: Pepper) -> Settings {
     Settings {
-        table_name: TABLE_NAME.to_owned(),
+        table_name: settings.table_name.clone(),
         pepper,
         key_environment: "local".to_owned(),
         cors_origins: bespin_web::cors_origins(settings.cors_origins.as_deref()),
@@ -106,6 +110,16 @@ fn edge_settings(settings: &LocalSettings, pepper: Pepper) -> Settings {
         per_address_per_second: None,
         auth_failures_per_minute: None,
     }
+}
+
+/// The connection to another store, such as the official DynamoDB Local. Region and credentials are the
+/// environment's, or made up.
+fn connection_to(url: &str) -> Result<Connection, LocalError> {
+    Connection::from_lookup(|name| match name {
+        "AWS_ENDPOINT_URL_DYNAMODB" => Some(url.to_owned()),
+        _ => std::env::var(name).ok(),
+    })
+    .map_err(LocalError::Connection)
 }
 
 /// The secret of this folder, made at its first use. Without it no stored key would be recognised.

@@ -56,8 +56,11 @@ pub enum LocalError {
     /// The embedded stores do not open.
     #[error("{}: {}", .0, source_of(.0))]
     Open(#[from] bespin_embedded::OpenError),
+    /// How to reach the other store is not clear.
+    #[error("the store of BESPIN_DYNAMODB cannot be used: {0}")]
+    Connection(#[source] bespin_aws::ConnectionError),
     /// The store does not work.
-    #[error("the embedded table cannot be used: {0}")]
+    #[error("the table cannot be used: {0}")]
     Table(#[from] bespin_table::TableError),
     /// The demo tenant could not be made.
     #[error("the demo tenant could not be made: {0}")]

@@ -23,7 +23,8 @@ pub struct Server {
     cloud: Cloud,
     demo_tenant: DemoTenant,
     product: TcpListener,
-    dynamodb: TcpListener,
+    /// `None` when the table is in another store.
+    dynamodb: Option<TcpListener>,
     sqs: TcpListener,
 }
 
@@ -33,7 +34,10 @@ impl Server {
         // Ports first: a second start must not touch the data of the first.
         let product = listen(settings.port, "PORT").await?;
         let main = address(&product).port();
-        let dynamodb = listen_beside(settings.dynamodb_port, "DYNAMODB_PORT", main, 1).await?;
+        let dynamodb = match &settings.dynamodb {
+            None => Some(listen_beside(settings.dynamodb_port, "DYNAMODB_PORT", main, 1).await?),
+            Some(_) => None,
+        };
         let sqs = listen_beside(settings.sqs_port, "SQS_PORT", main, 2).await?;
         let cloud = Cloud::open(settings).await?;
         let demo_tenant = DemoTenant::of(&cloud).await?;
@@ -45,14 +49,19 @@ impl Server {
         address(&self.product)
     }
 
-    /// Where the table listens, for other tools.
-    pub fn dynamodb(&self) -> SocketAddr {
-        address(&self.dynamodb)
+    /// Where the embedded table listens, for other tools; `None` when the table is in another store.
+    pub fn dynamodb(&self) -> Option<SocketAddr> {
+        self.dynamodb.as_ref().map(address)
     }
 
     /// Where the queues listen, for other tools.
     pub fn sqs(&self) -> SocketAddr {
         address(&self.sqs)
+    }
+
+    /// The table that holds everything.
+    pub fn table_name(&self) -> &str {
+        &self.cloud.deps().settings.table_name
     }
 
     /// The tenant to try things with.
@@ -100,9 +109,10 @@ impl Server {
 
 async fn serve_dynamodb(
     embedded: bespin_embedded::Embedded,
-    listener: TcpListener,
+    listener: Option<TcpListener>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) {
+    let Some(listener) = listener else { return };
     if let Err(error) = embedded.dynamodb().serve(listener, stop).await {
         tracing::error!(%error, "the port of the table is closed");
     }

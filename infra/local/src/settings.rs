@@ -6,6 +6,9 @@ use bespin_edge::InviteToken;
 
 use crate::LocalError;
 
+/// The table of a local cloud that says nothing else.
+const TABLE_NAME: &str = "bespin";
+
 /// Where the data stay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Storage {
@@ -26,6 +29,10 @@ pub struct LocalSettings {
     pub sqs_port: Option<u16>,
     /// `BESPIN_DATA`.
     pub storage: Storage,
+    /// `BESPIN_DYNAMODB`: another store that holds the table in place of the embedded one, by its URL.
+    pub dynamodb: Option<String>,
+    /// `TABLE_NAME`.
+    pub table_name: String,
     /// `CORS_ORIGINS`.
     pub cors_origins: Option<String>,
     /// `SIGNUP_LIMIT_PER_MINUTE`; `None` is off.
@@ -44,6 +51,8 @@ impl Default for LocalSettings {
             dynamodb_port: None,
             sqs_port: None,
             storage: Storage::Memory,
+            dynamodb: None,
+            table_name: TABLE_NAME.to_owned(),
             cors_origins: None,
             signups_per_minute: None,
             invite_token: None,
@@ -67,6 +76,8 @@ impl LocalSettings {
             dynamodb_port: port("DYNAMODB_PORT")?,
             sqs_port: port("SQS_PORT")?,
             storage,
+            dynamodb: find("BESPIN_DYNAMODB"),
+            table_name: find("TABLE_NAME").unwrap_or_else(|| TABLE_NAME.to_owned()),
             cors_origins: find("CORS_ORIGINS"),
             signups_per_minute: find("SIGNUP_LIMIT_PER_MINUTE").map(parse_rate).transpose()?.flatten(),
             invite_token: find("SIGNUP_INVITE_TOKEN").and_then(|token| InviteToken::parse(&token)),

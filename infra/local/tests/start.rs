@@ -243,3 +243,25 @@ async fn the_table_and_the_queues_answer_other_tools() {
     let received = sqs.receive_message().queue_url(url).wait_time_seconds(2).send().await.unwrap();
     assert_eq!(received.messages()[0].body(), Some("hello"));
 }
+
+#[test]
+fn the_table_may_be_in_another_store_which_must_be_there() {
+    let memory = ("BESPIN_DATA", ":memory:");
+    let store = LocalCloud::start(&[memory]);
+    let elsewhere = ("BESPIN_DYNAMODB", store.told("DynamoDB"));
+
+    let cloud = LocalCloud::start(&[memory, elsewhere, ("TABLE_NAME", "apart")]);
+    let caller = cloud.demo_tenant().with("Idempotency-Key", "k");
+    let (status, answer) = caller.post("/v1/tools/invoke", &json!({"tool_name": "echo"}));
+
+    assert_eq!((cloud.told("DynamoDB"), status), ("another", 200), "{answer}");
+    let nowhere = bespin_local(&[memory, ("BESPIN_DYNAMODB", "nowhere")]);
+    assert!(refusal_of(nowhere).contains("BESPIN_DYNAMODB"), "the setting is named");
+    let (listener, port) = taken_port();
+    let silent = format!("http://127.0.0.1:{port}");
+    drop(listener);
+    assert_eq!(
+        refusal_of(bespin_local(&[memory, ("BESPIN_DYNAMODB", &silent)])),
+        "bespin: the table cannot be used: the store is not available, please repeat"
+    );
+}
