@@ -27,12 +27,13 @@ pub struct Recording<'r> {
     pub transaction: Transaction,
     charge: Option<Charged<'r>>,
     answer: Option<(Slot, &'r Claim)>,
-    unlimited: bool,
 }
 
 #[derive(Debug)]
 struct Charged<'r> {
     admission: &'r Admission,
+    /// The write of the counters; `None` when the charge is beyond a ceiling by itself, so that no condition could
+    /// hold it. Then the transaction must not even be tried.
     counters: Option<Slot>,
 }
 
@@ -79,7 +80,7 @@ impl<'r> Recording<'r> {
     /// A recording of nothing yet.
     pub fn new(access: &'r TenantAccess, request_id: RequestId, now: Timestamp) -> Self {
         let transaction = Transaction::new();
-        Self { access, request_id, now, transaction, charge: None, answer: None, unlimited: true }
+        Self { access, request_id, now, transaction, charge: None, answer: None }
     }
 
     /// Adds the ledger entry and the move of the counters, held by the admission's limits.
@@ -98,11 +99,9 @@ impl<'r> Recording<'r> {
             action,
             at: self.now,
         };
-        // Without ceilings the charge passes some limit whatever was used: it is refused, never tried.
         let counters = admission
             .ceilings()
             .map(|ceilings| post(&mut self.transaction, self.access, &posting, &ceilings, random));
-        self.unlimited &= counters.is_some();
         self.charge = Some(Charged { admission, counters });
         self
     }
@@ -241,12 +240,12 @@ impl Recorder {
     /// Commits everything or nothing, in one round trip. What stands in the way is told in the contract's order:
     /// an earlier use of the key, then the change's own conditions, then the limits.
     pub async fn commit(&self, recording: Recording<'_>) -> Result<Outcome, RecordError> {
-        let Recording { access, now, transaction, charge, answer, unlimited, .. } = recording;
+        let Recording { access, now, transaction, charge, answer, .. } = recording;
         if let Some((_, claim)) = answer {
             self.remembered.insert(claim.row(), ());
         }
-        if !unlimited {
-            return self.refuse_untried(access, charge, answer.map(|(_, claim)| claim), now).await;
+        if let Some(Charged { admission, counters: None }) = charge {
+            return self.refuse_untried(access, admission, answer.map(|(_, claim)| claim), now).await;
         }
         let refusals = match self.table.commit(transaction).await {
             Ok(()) => {
@@ -289,7 +288,7 @@ impl Recorder {
     async fn refuse_untried(
         &self,
         access: &TenantAccess,
-        charge: Option<Charged<'_>>,
+        admission: &Admission,
         claim: Option<&Claim>,
         now: Timestamp,
     ) -> Result<Outcome, RecordError> {
@@ -297,9 +296,8 @@ impl Recorder {
         if let Some(answer) = looked.replay {
             return Ok(Outcome::Replayed(answer));
         }
-        if let Some(charged) = charge {
-            admit(charged.admission, &looked.usage)?;
-        }
+        admit(admission, &looked.usage)?;
+        // Not reached: what is beyond a ceiling by itself is beyond it with any usage.
         Err(TableError::Contended.into())
     }
 }
