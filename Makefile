@@ -25,7 +25,8 @@ deny: ## licences, sources and banned crates of all dependencies
 	else echo "make deny needs cargo-deny: cargo install cargo-deny --locked" >&2; exit 1; fi
 
 advisories: ## known vulnerabilities; fetches the RustSec database
-	@$(CARGO) deny check advisories
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check advisories; \
+	else echo "make advisories needs cargo-deny: cargo install cargo-deny --locked" >&2; exit 1; fi
 
 fmt: ## formats everything
 	@$(CARGO) fmt --all

@@ -175,6 +175,9 @@ impl World {
                 of_event().map(|entry| entry.list_cost.picos()).sum::<u128>(),
                 "{event:?}"
             );
+            if !event.is_counted_by_day() {
+                continue;
+            }
             let first = period(month).start();
             for day in first.iter_days().take_while(|day| period(month) == BillingPeriod::containing(*day)) {
                 let units: u64 = of_event().filter(|e| e.created_at.date() == day).map(|e| e.raw_units).sum();

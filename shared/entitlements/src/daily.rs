@@ -58,3 +58,15 @@ impl Row for DailyLimits {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_daily_limit_is_only_on_what_is_counted_by_day() {
+        for event in MeteredEvent::ALL {
+            assert_eq!(DailyLimits::default().of(event).is_some(), event.is_counted_by_day(), "{event:?}");
+        }
+    }
+}

@@ -308,6 +308,15 @@ mod tests {
         parse_instant(text).unwrap()
     }
 
+    #[test]
+    fn a_point_takes_twelve_bytes_a_second_after_the_last_and_fifteen_a_day_after() {
+        let bytes = |text| packed_len(Some(at("2026-01-31T00:00:00Z")), &point(text, 1.5));
+
+        assert_eq!(bytes("2026-01-31T00:00:01Z"), 12);
+        assert_eq!(bytes("2026-02-01T00:00:00Z"), 15);
+        assert_eq!(bytes("2026-02-01"), 15);
+    }
+
     /// Points anywhere in time, in every kind of spelling.
     fn any_point() -> impl Strategy<Value = Point> {
         let micros = Timestamp::MIN.micros()..=Timestamp::MAX.micros();

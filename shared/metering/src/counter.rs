@@ -5,10 +5,10 @@
 //! |---|---|
 //! | `credits` | credits used in the month, in micro-credits |
 //! | `<e>u`, `<e>c`, `<e>l` | raw units, micro-credits and list cost (picodollars) of one event in the month |
-//! | `<dd><e>` | raw units of one event on one day of the month |
+//! | `<dd><e>` | raw units of one event on one day of the month, if it is counted by day |
 //!
-//! `<e>` is the event's letter, `<dd>` the day. A month with all four daily activities on all 31 days, below
-//! 10,000 a day each, is below 1 KB, the unit of writing.
+//! `<e>` is the event's letter, `<dd>` the day. A month in which all six events happen on all 31 days, below 10,000 a
+//! day each, is below 1 KB, the unit of writing.
 
 use bespin_primitives::{BillingPeriod, Credits, Date, RawUnits, Usd};
 use bespin_table::{Change, Item, TableError};
@@ -23,7 +23,7 @@ pub enum Counter {
     Credits,
     /// Raw units of an event in the month.
     Units(MeteredEvent),
-    /// Raw units of an event on a day.
+    /// Raw units of an event on a day; only of events that are counted by day.
     UnitsOfDay(MeteredEvent, Date),
 }
 
@@ -50,13 +50,16 @@ impl Counter {
 pub(crate) fn change(charge: &Charge, day: Date) -> Change {
     let letter = charge.event.letter();
     let units = Counter::Units(charge.event).attribute();
-    let units_of_day = Counter::UnitsOfDay(charge.event, day).attribute();
-    Change::default()
+    let moved = Change::default()
         .add(&Counter::Credits.attribute(), &charge.credits)
         .add(&units, &charge.raw_units)
         .add(&format!("{letter}c"), &charge.credits)
-        .add(&format!("{letter}l"), &charge.list_cost)
-        .add(&units_of_day, &charge.raw_units)
+        .add(&format!("{letter}l"), &charge.list_cost);
+    if charge.event.is_counted_by_day() {
+        moved.add(&Counter::UnitsOfDay(charge.event, day).attribute(), &charge.raw_units)
+    } else {
+        moved
+    }
 }
 
 /// Everything a tenant used in a month.

@@ -50,6 +50,19 @@ impl MeteredEvent {
         Self::ALL.into_iter().find(|event| event.key() == key)
     }
 
+    /// Whether its units are counted by day, too: those of the four activities that have a daily limit and a place
+    /// in the daily usage (gateway.md 11). The others have none, and their counters would make the month's item
+    /// larger than one unit of writing.
+    pub fn is_counted_by_day(self) -> bool {
+        match self {
+            Self::AssistantQuery
+            | Self::ToolInvocation
+            | Self::DailyBriefGenerated
+            | Self::NotificationEnqueued => true,
+            Self::KpiDefinitionCreated | Self::KpiPointsIngested => false,
+        }
+    }
+
     /// The letter that stands for the event in names of counters. Short, because a month of counters must stay
     /// within 1 KB, the unit of writing; unique; never reused.
     pub(crate) fn letter(self) -> char {

@@ -13,12 +13,6 @@ use serde_json::json;
 use crate::histories::open_on;
 
 const LAST_OF_JANUARY: &str = "2026-01-31T12:00:00Z";
-const DAILY: [MeteredEvent; 4] = [
-    MeteredEvent::AssistantQuery,
-    MeteredEvent::ToolInvocation,
-    MeteredEvent::DailyBriefGenerated,
-    MeteredEvent::NotificationEnqueued,
-];
 
 fn echo(actor: &Actor, key: &str) -> Request {
     actor.invoke(key, "echo", &json!({"text": "hi"}))
@@ -90,7 +84,7 @@ async fn a_metered_call_costs_the_same_at_the_end_of_a_busy_month() {
         })
         .await;
     for day in parse_date("2026-01-01").unwrap().iter_days().take(31) {
-        for event in DAILY {
+        for event in MeteredEvent::ALL {
             // On the last day there is room below the daily limit.
             let units = if day.to_string() == "2026-01-31" { 1 } else { 9_999 };
             post_at(&world, &admin, event, units, Timestamp::midnight(day).unwrap()).await;
