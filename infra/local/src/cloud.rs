@@ -96,6 +96,8 @@ fn routes(deps: &Deps) -> Router {
         .merge(bespin_fn_tools::routes(deps.clone()))
         .merge(bespin_fn_kpis::routes(deps.clone()))
         .merge(bespin_fn_briefs::routes(deps.clone()))
+        .merge(bespin_fn_billing::routes(deps.clone()))
+        .merge(bespin_fn_admin::routes(deps.clone()))
 }
 
 fn edge_settings(settings: &LocalSettings, pepper: Pepper) -> Settings {

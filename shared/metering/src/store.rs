@@ -1,6 +1,6 @@
 //! Posting charges, and reading what was posted.
 
-use bespin_access::TenantAccess;
+use bespin_access::{TenantAccess, TenantScope};
 use bespin_primitives::{BillingPeriod, EntryId, Random, RequestId, Timestamp};
 use bespin_table::{Condition, Cursor, Query, Row, Slot, Table, TableError, Transaction, keys};
 
@@ -67,20 +67,20 @@ impl Metering {
     }
 
     /// What the tenant used in a month. One read, whatever the history.
-    pub async fn usage(&self, access: &TenantAccess, period: BillingPeriod) -> Result<Usage, TableError> {
-        let item = self.table.get(keys::usage(access.tenant_id(), period)).await?;
+    pub async fn usage(&self, tenant: &impl TenantScope, period: BillingPeriod) -> Result<Usage, TableError> {
+        let item = self.table.get(keys::usage(tenant.tenant_id(), period)).await?;
         Ok(Usage::of(period, item))
     }
 
     /// A page of a month's entries, newest first, and where the next page starts.
     pub async fn entries(
         &self,
-        access: &TenantAccess,
+        tenant: &impl TenantScope,
         period: BillingPeriod,
         limit: usize,
         after: Option<Cursor>,
     ) -> Result<(Vec<LedgerEntry>, Option<Cursor>), TableError> {
-        let range = keys::ledger(access.tenant_id(), period);
+        let range = keys::ledger(tenant.tenant_id(), period);
         let page = self.table.query(Query::of(range).newest_first().limit(limit).after(after)).await?;
         let entries = page.items.iter().map(LedgerEntry::read).collect::<Result<_, _>>()?;
         Ok((entries, page.next))

@@ -60,6 +60,8 @@ ids! {
     BriefId,
     /// One ledger entry.
     EntryId,
+    /// One entry of an audit log.
+    AuditEntryId,
 }
 
 fn random_uuid(random: &dyn Random) -> Uuid {

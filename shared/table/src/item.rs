@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use bespin_primitives::{
-    ApiKeyId, BriefId, Credits, Date, EntryId, KpiId, Micros, PricePerCredit, RequestId, TenantId, Timestamp,
-    Usd, UserId, parse_date,
+    ApiKeyId, AuditEntryId, BriefId, Credits, Date, EntryId, KpiId, Micros, PricePerCredit, RequestId,
+    TenantId, Timestamp, Usd, UserId, parse_date,
 };
 
 use crate::Key;
@@ -210,6 +210,7 @@ kept_as! {
     KpiId: String, |id| id.to_string(), |text| KpiId::parse(&text);
     BriefId: String, |id| id.to_string(), |text| BriefId::parse(&text);
     EntryId: String, |id| id.to_string(), |text| EntryId::parse(&text);
+    AuditEntryId: String, |id| id.to_string(), |text| AuditEntryId::parse(&text);
 }
 
 #[cfg(test)]

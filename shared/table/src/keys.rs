@@ -26,11 +26,13 @@
 //! | idempotency record of a sign-up | `IDEM#<hash>` | `RECORD` | the same |
 //! | piece of a text too large for its row | `T#<tenant>#TEXT#<id>` | `<piece>` | query: the whole text |
 //! | sign-ups of an address | `SIGNUPS#<address>` | `<minute>` | the old item of a refused write |
+//! | audit entry of a tenant | `T#<tenant>#AUDIT#<yyyy-mm>` | `<instant>#<entry>` | query, newest first: audit |
+//! | audit entry of the platform | `AUDIT#<yyyy-mm>` | `<instant>#<entry>` | query, newest first: audit |
 //! | metered event | `CATALOGUE` | `EVENT#<event>` | query: the whole catalogue |
 //! | plan with capabilities and caps | `CATALOGUE` | `PLAN#<plan>` | query: the whole catalogue |
 //! | the catalogue was seeded | `CATALOGUE` | `SEEDED` | query: the whole catalogue |
 
-use bespin_primitives::{BillingPeriod, Date, EntryId, KpiId, TenantId, Timestamp, UserId};
+use bespin_primitives::{AuditEntryId, BillingPeriod, Date, EntryId, KpiId, TenantId, Timestamp, UserId};
 
 /// The primary key of one item.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -187,6 +189,26 @@ pub fn ledger_entry(tenant: TenantId, at: Timestamp, entry: EntryId) -> Key {
 /// A month of the ledger, oldest first.
 pub fn ledger(tenant: TenantId, period: BillingPeriod) -> Range {
     Range::whole(format!("T#{tenant}#LEDGER#{period}"))
+}
+
+/// One change that concerns a tenant: by its own admins, or by the operator of the platform.
+pub fn tenant_audit_entry(tenant: TenantId, at: Timestamp, entry: AuditEntryId) -> Key {
+    Key::new(format!("T#{tenant}#AUDIT#{}", at.period()), format!("{}#{entry}", at.sortable()))
+}
+
+/// A month of a tenant's audit, oldest first.
+pub fn tenant_audit(tenant: TenantId, period: BillingPeriod) -> Range {
+    Range::whole(format!("T#{tenant}#AUDIT#{period}"))
+}
+
+/// One change made by the operator of the platform.
+pub fn platform_audit_entry(at: Timestamp, entry: AuditEntryId) -> Key {
+    Key::new(format!("AUDIT#{}", at.period()), format!("{}#{entry}", at.sortable()))
+}
+
+/// A month of the platform's audit, oldest first.
+pub fn platform_audit(period: BillingPeriod) -> Range {
+    Range::whole(format!("AUDIT#{period}"))
 }
 
 /// What was answered under an idempotency key; `hash` stands for endpoint and key.

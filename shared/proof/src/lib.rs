@@ -1,0 +1,1 @@
+//! Proves that counters and balances are the sums of the ledger.

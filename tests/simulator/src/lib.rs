@@ -1,0 +1,1 @@
+//! Random histories with faults, and the checks that every one must pass.
