@@ -15,8 +15,8 @@ use crate::field_fault::{Faults, FieldFault, Loc};
 
 pub use collection::{List, ListOf, Object, list, list_of, object};
 pub use email::{Email, email};
-pub use number::{Boolean, Clamped, Float, Integer, boolean, clamped, float, integer};
-pub use text::{DateText, OneOf, Parsed, Text, date, one_of, parsed, text};
+pub use number::{Boolean, Clamped, Decimal, Float, Integer, boolean, clamped, decimal, float, integer};
+pub use text::{Code, DateText, OneOf, Parsed, Text, code, date, one_of, parsed, text};
 
 /// How one field is read.
 pub trait Read {

@@ -2,7 +2,8 @@
 
 use std::ops::{Bound, RangeBounds};
 
-use serde_json::{Number, Value};
+use bespin_primitives::{DecimalError, Micros};
+use serde_json::{Number, Value, json};
 
 use super::{Input, Read};
 use crate::field_fault::{Faults, FieldFault};
@@ -188,8 +189,53 @@ impl Read for Float {
         let fault = match number {
             Some(number) if f64::is_finite(number) => return Some(number),
             Some(_) => not_finite(input),
-            None => input
-                .fault("float_parsing", "Input should be a valid number, unable to parse string as a number"),
+            None => not_a_number(input),
+        };
+        faults.push(fault);
+        None
+    }
+}
+
+fn not_a_number(input: &Input<'_>) -> FieldFault {
+    input.fault("float_parsing", "Input should be a valid number, unable to parse string as a number")
+}
+
+/// See [`decimal`].
+#[derive(Debug, Clone, Copy)]
+pub struct Decimal {
+    max: Micros,
+}
+
+/// A decimal number from 0 to `max` of at most six places, read exactly: a number, a numeric string, or a boolean.
+/// Never rounded: what is finer is refused. `float_type`, `float_parsing`, `finite_number`, `greater_than_equal`,
+/// `less_than_equal`, `decimal_max_places`.
+pub fn decimal(max: Micros) -> Decimal {
+    Decimal { max }
+}
+
+impl Read for Decimal {
+    type Value = Micros;
+
+    fn read(&self, input: &Input<'_>, faults: &mut Faults) -> Option<Micros> {
+        let text = match input.value {
+            Value::Bool(flag) => if *flag { "1" } else { "0" }.to_owned(),
+            Value::String(text) => text.trim().trim_start_matches('+').to_owned(),
+            other => other.to_string(),
+        };
+        // The float only tells what kind of number it is.
+        Float.read(input, faults)?;
+        let fault = match Micros::parse(&text) {
+            Ok(number) if number <= self.max => return Some(number),
+            Ok(_) | Err(DecimalError::TooLarge) => {
+                let msg = format!("Input should be less than or equal to {}", self.max);
+                input.fault("less_than_equal", msg).with_bound("le", json!(self.max))
+            }
+            Err(DecimalError::Negative) => too_small(input, 0),
+            Err(DecimalError::TooFine) => {
+                let msg = "Decimal input should have no more than 6 decimal places";
+                input.fault("decimal_max_places", msg).with_bound("decimal_places", 6)
+            }
+            Err(DecimalError::NotANumber) => not_a_number(input),
         };
         faults.push(fault);
         None
@@ -329,6 +375,45 @@ mod tests {
             &long,
         ] {
             assert_eq!(read(&float(), &kept(spelling)), Err("finite_number"), "{spelling}");
+        }
+    }
+
+    #[test]
+    fn decimals_are_read_exactly() {
+        let most = decimal(Micros::new(1_000_000_000));
+        for (spelling, millionths) in [
+            ("0.333333", 333_333),
+            ("5.2", 5_200_000),
+            ("\" +0.001 \"", 1_000),
+            ("2e-1", 200_000),
+            ("true", 1_000_000),
+            ("-0.0", 0),
+            ("1000", 1_000_000_000),
+        ] {
+            assert_eq!(read(&most, &kept(spelling)), Ok(Micros::new(millionths)), "{spelling}");
+        }
+    }
+
+    #[test]
+    fn a_decimal_is_never_rounded_and_its_fault_is_named() {
+        let most = decimal(Micros::new(1_000_000_000));
+        for (spelling, fault) in [
+            ("0.0000001", "decimal_max_places"),
+            ("0.30000000000000004", "decimal_max_places"),
+            ("-0.1", "greater_than_equal"),
+            ("1000.000001", "less_than_equal"),
+            ("1e300", "less_than_equal"),
+            ("99999999999999999999999", "less_than_equal"),
+            ("1e999", "finite_number"),
+            ("NaN", "finite_number"),
+            ("\"Infinity\"", "finite_number"),
+            ("\"much\"", "float_parsing"),
+            ("\"\"", "float_parsing"),
+            ("\"++1\"", "float_parsing"),
+            ("null", "float_type"),
+            ("[1]", "float_type"),
+        ] {
+            assert_eq!(read(&most, &kept(spelling)), Err(fault), "{spelling}");
         }
     }
 

@@ -43,6 +43,34 @@ impl Read for Text {
     }
 }
 
+/// See [`code`].
+#[derive(Debug, Clone, Copy)]
+pub struct Code {
+    text: Text,
+}
+
+/// A string of so many letters, digits and `_ . : -`, so that it can stand in a path. `string_type`,
+/// `string_too_short`, `string_too_long`, `string_pattern_mismatch`.
+pub fn code(length: impl RangeBounds<usize>) -> Code {
+    Code { text: text(length) }
+}
+
+impl Read for Code {
+    type Value = String;
+
+    fn read(&self, input: &Input<'_>, faults: &mut Faults) -> Option<String> {
+        let code = self.text.read(input, faults)?;
+        let safe = |c: char| c.is_ascii_alphanumeric() || "_.:-".contains(c);
+        if code.chars().all(safe) {
+            return Some(code);
+        }
+        let pattern = "^[A-Za-z0-9_.:-]*$";
+        let msg = format!("String should match pattern '{pattern}'");
+        faults.push(input.fault("string_pattern_mismatch", msg).with_bound("pattern", pattern));
+        None
+    }
+}
+
 /// See [`one_of`].
 #[derive(Debug, Clone, Copy)]
 pub struct OneOf<'a> {
@@ -137,6 +165,16 @@ mod tests {
             assert_eq!(read(&one_of(&["admin"]), &other), Err("string_type"), "{other}");
             assert_eq!(read(&date(), &other), Err("string_type"), "{other}");
         }
+    }
+
+    #[test]
+    fn a_code_can_stand_in_a_path() {
+        assert_eq!(read(&code(1..=100), &json!("of-ACME_2.v1:x")), Ok("of-ACME_2.v1:x".into()));
+        for not in ["a/b", "a b", "é", "a\n", "%2F", "~"] {
+            assert_eq!(read(&code(1..=100), &json!(not)), Err("string_pattern_mismatch"), "{not}");
+        }
+        assert_eq!(read(&code(1..=100), &json!("")), Err("string_too_short"));
+        assert_eq!(read(&code(1..=2), &json!("a/b")), Err("string_too_long"));
     }
 
     #[test]
