@@ -5,7 +5,7 @@
 use std::{num::NonZeroU32, sync::Arc};
 
 use axum::Router;
-use bespin_access::Pepper;
+use bespin_access::{Pepper, PlatformKeys};
 use bespin_edge::{Deps, Settings};
 use bespin_embedded::Embedded;
 use bespin_primitives::{OsRandom, SystemClock};
@@ -39,6 +39,7 @@ impl Deployment {
             cors_origins: vec!["https://app.example".to_owned()],
             signups_per_minute: most,
             invite_token: None,
+            platform_keys: PlatformKeys::default(),
             per_tenant_per_second: None,
             per_address_per_second: None,
             auth_failures_per_minute: None,

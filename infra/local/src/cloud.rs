@@ -108,6 +108,7 @@ fn edge_settings(settings: &LocalSettings, pepper: Pepper) -> Settings {
         cors_origins: bespin_web::cors_origins(settings.cors_origins.as_deref()),
         signups_per_minute: settings.signups_per_minute,
         invite_token: settings.invite_token.clone(),
+        platform_keys: settings.platform_keys.clone(),
         per_tenant_per_second: None,
         per_address_per_second: None,
         auth_failures_per_minute: None,

@@ -2,6 +2,7 @@
 
 use std::{num::NonZeroU32, path::PathBuf};
 
+use bespin_access::PlatformKeys;
 use bespin_edge::InviteToken;
 
 use crate::LocalError;
@@ -39,6 +40,8 @@ pub struct LocalSettings {
     pub signups_per_minute: Option<NonZeroU32>,
     /// `SIGNUP_INVITE_TOKEN`; `None` lets everybody in.
     pub invite_token: Option<InviteToken>,
+    /// `PLATFORM_ADMIN_KEY`, `PLATFORM_ADMIN_KEY_SHA256`; without any there is no platform admin API.
+    pub platform_keys: PlatformKeys,
     /// `TEST_CLOCK`: a request's `X-Test-Now` header is its clock.
     pub test_clock: bool,
 }
@@ -56,6 +59,7 @@ impl Default for LocalSettings {
             cors_origins: None,
             signups_per_minute: None,
             invite_token: None,
+            platform_keys: PlatformKeys::default(),
             test_clock: false,
         }
     }
@@ -81,6 +85,7 @@ impl LocalSettings {
             cors_origins: find("CORS_ORIGINS"),
             signups_per_minute: find("SIGNUP_LIMIT_PER_MINUTE").map(parse_rate).transpose()?.flatten(),
             invite_token: find("SIGNUP_INVITE_TOKEN").and_then(|token| InviteToken::parse(&token)),
+            platform_keys: parse_platform_keys(find)?,
             test_clock: find("TEST_CLOCK").map(parse_switch).transpose()?.unwrap_or(false),
         })
     }
@@ -98,6 +103,16 @@ fn parse_rate(given: String) -> Result<Option<NonZeroU32>, LocalError> {
         given,
     })?;
     Ok(NonZeroU32::new(rate))
+}
+
+fn parse_platform_keys(find: impl Fn(&str) -> Option<String>) -> Result<PlatformKeys, LocalError> {
+    let clear = find("PLATFORM_ADMIN_KEY").unwrap_or_default();
+    let hashes = find("PLATFORM_ADMIN_KEY_SHA256").unwrap_or_default();
+    PlatformKeys::parse(&clear, &hashes).ok_or(LocalError::Setting {
+        name: "PLATFORM_ADMIN_KEY_SHA256",
+        expected: "SHA-256 hashes in hexadecimal, separated by commas",
+        given: hashes,
+    })
 }
 
 fn parse_switch(given: String) -> Result<bool, LocalError> {

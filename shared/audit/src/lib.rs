@@ -8,4 +8,4 @@ mod entry;
 mod store;
 
 pub use entry::{AuditActor, AuditEntry};
-pub use store::{Audit, AuditScope, Changed, post};
+pub use store::{Audit, AuditScope, Author, Changed, post};

@@ -22,6 +22,26 @@ pub struct Changed {
     pub after: Value,
 }
 
+/// Who changes something, in which request, when.
+#[derive(Debug, Clone)]
+pub struct Author<'a> {
+    /// Who.
+    pub actor: AuditActor,
+    /// In which request.
+    pub request_id: RequestId,
+    /// When.
+    pub now: Timestamp,
+    /// Where the ids of entries come from.
+    pub random: &'a dyn Random,
+}
+
+impl Author<'_> {
+    /// Adds to `transaction` the entry of a change by this author; see [`post`].
+    pub fn post(&self, transaction: &mut Transaction, changed: Changed) {
+        post(transaction, self.actor.clone(), changed, self.request_id, self.now, self.random);
+    }
+}
+
 /// Adds to `transaction` the entry of a change. A tenant's audit has everything that concerns it, the platform's has
 /// everything its operator did; so a change of a tenant by the operator stands in both.
 pub fn post(

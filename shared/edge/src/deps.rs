@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use bespin_access::Access;
+use bespin_audit::Audit;
 use bespin_aws::Connection;
 use bespin_briefs::Briefs;
 use bespin_entitlements::Entitlements;
@@ -30,6 +31,8 @@ pub struct Deps {
     pub metering: Metering,
     /// The one transaction.
     pub recorder: Arc<Recorder>,
+    /// Who changed what.
+    pub audit: Audit,
     /// KPIs and their points.
     pub kpis: Kpis,
     /// Daily briefs.
@@ -65,6 +68,7 @@ impl Deps {
             entitlements: Arc::new(Entitlements::new(table.clone(), clock)),
             metering: Metering::new(table.clone()),
             recorder: Arc::new(Recorder::new(table.clone(), Arc::clone(&random))),
+            audit: Audit::new(table.clone()),
             kpis: Kpis::new(table.clone()),
             briefs: Briefs::new(table.clone()),
             random,

@@ -1,6 +1,6 @@
 //! Steps 3 to 5 of the order of checks: who sends this? (gateway.md 1.4, 2)
 
-use bespin_access::{AccessError, Caller, Credentials};
+use bespin_access::{AccessError, Caller, Credentials, PlatformAccess};
 use bespin_web::{Call, Problem};
 
 use crate::Deps;
@@ -20,6 +20,24 @@ impl Deps {
             failures.count_failure(call.address, call.now);
         }
         Ok(identified?)
+    }
+}
+
+impl Deps {
+    /// The operator of the platform, proved by `X-Platform-Admin-Key`. Without a right key there is no such route:
+    /// 404 before anything else (gateway.md 13), and past the limit of failed attempts for every key of that address.
+    pub fn operator(&self, call: &Call) -> Result<PlatformAccess, Problem> {
+        let Some(key) = call.header("X-Platform-Admin-Key") else { return Err(Problem::not_found()) };
+        if let Some(failures) = &self.failures
+            && failures.check(call.address, call.now).is_err()
+        {
+            return Err(Problem::not_found());
+        }
+        let operator = self.settings.platform_keys.authorise(key);
+        if let (Some(failures), None) = (&self.failures, &operator) {
+            failures.count_failure(call.address, call.now);
+        }
+        operator.ok_or_else(Problem::not_found)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, num::NonZeroU32, sync::Arc};
 
-use bespin_access::Pepper;
+use bespin_access::{Pepper, PlatformKeys};
 use bespin_aws::ConnectionError;
 use bespin_primitives::Random;
 use bespin_web::{Surface, TimeSource};
@@ -23,6 +23,8 @@ pub struct Settings {
     pub signups_per_minute: Option<NonZeroU32>,
     /// What a sign-up must show; `None` lets everybody in.
     pub invite_token: Option<InviteToken>,
+    /// What opens the platform admin API; without any key it does not exist.
+    pub platform_keys: PlatformKeys,
     /// Requests a second of one tenant and one key, in one process; `None` is no limit.
     pub per_tenant_per_second: Option<NonZeroU32>,
     /// Requests a second from one address, in one process; `None` is no limit.
@@ -98,6 +100,14 @@ impl Settings {
             cors_origins: bespin_web::cors_origins(lookup("CORS_ORIGINS").as_deref()),
             signups_per_minute: rate(&lookup, "SIGNUP_LIMIT_PER_MINUTE")?,
             invite_token: lookup("SIGNUP_INVITE_TOKEN").and_then(|token| InviteToken::parse(&token)),
+            platform_keys: PlatformKeys::parse(
+                &lookup("PLATFORM_ADMIN_KEY").unwrap_or_default(),
+                &lookup("PLATFORM_ADMIN_KEY_SHA256").unwrap_or_default(),
+            )
+            .ok_or(SettingsError::Invalid {
+                name: "PLATFORM_ADMIN_KEY_SHA256",
+                expected: "SHA-256 hashes in hexadecimal, separated by commas",
+            })?,
             per_tenant_per_second: rate(&lookup, "TENANT_LIMIT_PER_SECOND")?,
             per_address_per_second: rate(&lookup, "ADDRESS_LIMIT_PER_SECOND")?,
             auth_failures_per_minute: rate(&lookup, "AUTH_FAILURES_PER_MINUTE")?,

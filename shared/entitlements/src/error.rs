@@ -95,3 +95,99 @@ impl Fault for EntitlementError {
         }
     }
 }
+
+/// Why a change of the operator was not made (gateway.md 13). Nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum AdministrationError {
+    /// There is such an event already.
+    #[error("Event type '{event_key}' already exists")]
+    EventExists {
+        /// Its key.
+        event_key: String,
+    },
+    /// There is no such event.
+    #[error("Event type '{event_key}' not found")]
+    EventNotFound {
+        /// The key that was asked for.
+        event_key: String,
+    },
+    /// There is such a plan already.
+    #[error("Plan '{plan_id}' already exists")]
+    PlanExists {
+        /// Its id.
+        plan_id: String,
+    },
+    /// There is no such plan.
+    #[error("Plan '{plan_id}' not found")]
+    PlanNotFound {
+        /// The id that was asked for.
+        plan_id: String,
+    },
+    /// A capability that does not exist.
+    #[error("Capability '{key}' not found")]
+    UnknownCapability {
+        /// Its key.
+        key: String,
+    },
+    /// A cap on an event that does not exist.
+    #[error("Event type '{event_key}' not found")]
+    UnknownCappedEvent {
+        /// Its key.
+        event_key: String,
+    },
+    /// There is no such tenant.
+    #[error("Tenant '{tenant_id}' not found")]
+    TenantNotFound {
+        /// The id that was asked for.
+        tenant_id: String,
+    },
+    /// The tenant has no subscription.
+    #[error("No subscription found for tenant")]
+    NoSubscription,
+    /// There are as many events or plans as there may be.
+    #[error("The catalogue holds at most {} {kind}", crate::administration::MAX_CATALOGUE)]
+    CatalogueFull {
+        /// `events` or `plans`.
+        kind: &'static str,
+    },
+    /// The store gave no answer.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+impl Fault for AdministrationError {
+    fn kind(&self) -> FaultKind {
+        match self {
+            Self::EventExists { .. } | Self::PlanExists { .. } | Self::CatalogueFull { .. } => {
+                FaultKind::Conflict
+            }
+            Self::EventNotFound { .. }
+            | Self::PlanNotFound { .. }
+            | Self::TenantNotFound { .. }
+            | Self::NoSubscription => FaultKind::Missing,
+            Self::UnknownCapability { .. } | Self::UnknownCappedEvent { .. } => FaultKind::Malformed,
+            Self::Table(error) => error.kind(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::EventExists { .. } => "event_exists",
+            Self::EventNotFound { .. } | Self::UnknownCappedEvent { .. } => "event_not_found",
+            Self::PlanExists { .. } => "plan_exists",
+            Self::PlanNotFound { .. } => "plan_not_found",
+            Self::UnknownCapability { .. } => "capability_not_found",
+            Self::TenantNotFound { .. } => "tenant_not_found",
+            Self::NoSubscription => "subscription_not_found",
+            Self::CatalogueFull { .. } => "catalogue_full",
+            Self::Table(error) => error.code(),
+        }
+    }
+
+    fn retry_after_seconds(&self) -> Option<u64> {
+        match self {
+            Self::Table(error) => error.retry_after_seconds(),
+            _ => None,
+        }
+    }
+}

@@ -4,23 +4,27 @@
 //! one [`Limit`]; whether a charge fits is decided by one pure function, [`admit`], and held by the conditions
 //! that [`Admission::ceilings`] puts into the recording transaction; a refusal names the limit that refused.
 
+mod administration;
 mod admission;
 mod catalogue;
 mod daily;
 mod error;
 mod limit;
+mod order;
 mod plan;
 mod seed;
 mod standing;
 mod store;
 mod subscription;
 
+pub use administration::MAX_CATALOGUE;
 pub use admission::{Admission, Refusal, admit};
 pub use catalogue::Catalogue;
 pub use daily::DailyLimits;
-pub use error::EntitlementError;
+pub use error::{AdministrationError, EntitlementError};
 pub use limit::{Enforcement, Limit, Measure, Origin, Scope, Window};
-pub use plan::{Capability, Plan};
+pub use order::{EventUpdate, NewEvent, NewPlan, PlanUpdate, SubscriptionOrder};
+pub use plan::{Capability, Plan, cap_view};
 pub use standing::Standing;
 pub use store::{Entitlements, start_tenant};
 pub use subscription::{Subscription, SubscriptionStatus};

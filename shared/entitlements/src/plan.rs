@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bespin_primitives::{Micros, PricePerCredit, Timestamp};
 use bespin_table::{CorruptItem, Item, Row};
+use serde_json::{Value, json};
 
 /// Something a plan can include. The set is fixed (gateway.md 12.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,6 +66,39 @@ pub struct Plan {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+impl Plan {
+    /// The most credits a plan includes: more cannot be counted in micro-credits of 64 bits.
+    pub const MAX_INCLUDED_CREDITS: i64 = 18_446_744_073_709;
+    /// The highest price of overage: a million dollars a credit.
+    pub const MAX_OVERAGE_PRICE: Micros = Micros::new(1_000_000_000_000);
+    /// The highest cap: the most units that have six decimal places in 64 bits.
+    pub const MAX_CAP: Micros = Micros::new(u64::MAX);
+
+    /// As the API shows it to tenants (gateway.md 12.4).
+    pub fn view(&self) -> Value {
+        json!({
+            "plan_id": self.plan_id, "name": self.name, "included_credits": self.included_credits,
+            "overage_price_per_credit": self.overage_price_per_credit, "created_at": self.created_at,
+            "updated_at": self.updated_at,
+        })
+    }
+
+    /// The keys of what it includes, sorted.
+    pub fn capabilities_view(&self) -> Value {
+        self.capabilities.iter().map(|capability| capability.key()).collect()
+    }
+
+    /// Its caps, sorted by event.
+    pub fn caps_view(&self) -> Value {
+        self.caps.iter().map(|(event_key, cap)| cap_view(event_key, *cap)).collect()
+    }
+}
+
+/// One cap as the API shows it. All caps are monthly (gateway.md 13).
+pub fn cap_view(event_key: &str, cap: Micros) -> Value {
+    json!({"event_key": event_key, "period": "monthly", "cap_raw_units": cap})
 }
 
 impl Row for Plan {

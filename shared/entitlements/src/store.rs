@@ -14,7 +14,7 @@ const CACHED_SECONDS: i64 = 5;
 /// What the platform offers. One for each process, so that a change made here shows in the next call.
 #[derive(Debug)]
 pub struct Entitlements {
-    table: Table,
+    pub(crate) table: Table,
     clock: Arc<dyn Clock>,
     cached: RwLock<Cached>,
 }
@@ -70,6 +70,15 @@ impl Entitlements {
         cached.catalogue = None;
     }
 
+    /// The catalogue as it is stored now, for whoever changes it. One round trip.
+    pub async fn stored_catalogue(&self) -> Result<Catalogue, TableError> {
+        match self.load().await? {
+            Some(catalogue) => Ok(catalogue),
+            // Nobody asked before: that seeds it.
+            None => self.catalogue().await.map(|catalogue| Catalogue::clone(&catalogue)),
+        }
+    }
+
     /// The catalogue as stored; `None` when it was never seeded.
     async fn load(&self) -> Result<Option<Catalogue>, TableError> {
         let items = self.table.query_whole(Query::of(keys::catalogue())).await?;
@@ -92,12 +101,16 @@ impl Entitlements {
     /// Writes what the catalogue starts with, unless somebody did: then that is what counts.
     async fn seed(&self, now: Timestamp) -> Result<(), TableError> {
         let mut transaction = Transaction::new();
-        let mark = Item::new(keys::catalogue_seeded()).with("seeded_at", &now);
+        let (events, plans) = (seed::events(now), seed::plans(now));
+        let mark = Item::new(keys::catalogue_seeded())
+            .with("seeded_at", &now)
+            .with("events", &(events.len() as u64))
+            .with("plans", &(plans.len() as u64));
         transaction.put(mark, Condition::absent());
-        for event in seed::events(now) {
+        for event in events {
             transaction.put(event.at(keys::metered_event(&event.event_key)), Condition::absent());
         }
-        for plan in seed::plans(now) {
+        for plan in plans {
             transaction.put(plan.at(keys::plan(&plan.plan_id)), Condition::absent());
         }
         match self.table.commit(transaction).await {
@@ -114,8 +127,8 @@ pub fn start_tenant(transaction: &mut Transaction, tenant_id: TenantId, now: Tim
     let subscription = Subscription {
         plan_id: seed::STARTER.to_owned(),
         status: SubscriptionStatus::Active,
-        period_start: now.period().start(),
-        period_end: now.period().end(),
+        period: now.period(),
+        pinned: false,
         created_at: now,
         updated_at: now,
     };

@@ -1,7 +1,8 @@
 //! The things that are counted (gateway.md 12.1).
 
-use bespin_primitives::{Credits, PricePerCredit, Timestamp, Usd};
+use bespin_primitives::{Credits, Micros, PricePerCredit, Timestamp, Usd};
 use bespin_table::{CorruptItem, Item, Row};
+use serde_json::{Value, json};
 
 use crate::Charge;
 
@@ -108,6 +109,24 @@ impl EventDefinition {
         let credits = self.credits_per_unit.checked_mul(raw_units)?;
         let list_cost: Usd = credits.priced(self.list_price_per_credit);
         Some(Charge { event, raw_units, credits, list_cost })
+    }
+}
+
+impl EventDefinition {
+    /// The dearest unit: a thousand million credits. Any amount of fewer than ten thousand units can be counted.
+    pub const MAX_CREDITS_PER_UNIT: Micros = Micros::new(1_000_000_000_000_000);
+    /// The highest list price: a million dollars a credit, so that no sum of list costs passes the 38 digits that
+    /// the table keeps.
+    pub const MAX_LIST_PRICE: Micros = Micros::new(1_000_000_000_000);
+
+    /// As the API shows it (gateway.md 12.4).
+    pub fn view(&self) -> Value {
+        json!({
+            "event_key": self.event_key, "display_name": self.display_name, "description": self.description,
+            "unit_name": self.unit_name, "credits_per_unit": self.credits_per_unit,
+            "list_price_per_credit": self.list_price_per_credit, "billable": self.billable, "active": self.active,
+            "created_at": self.created_at, "updated_at": self.updated_at,
+        })
     }
 }
 

@@ -31,6 +31,11 @@ impl BillingPeriod {
         Self { first: date.with_day(1).unwrap_or(date) }
     }
 
+    /// Whether its end is a date of the product; that of December 9999 is not.
+    pub fn has_end(&self) -> bool {
+        self.end().year() <= 9999
+    }
+
     /// The first day, inclusive.
     pub fn start(self) -> Date {
         self.first

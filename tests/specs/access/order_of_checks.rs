@@ -151,8 +151,8 @@ impl Repair {
         let subscription = bespin_entitlements::Subscription {
             plan_id: format!("of-{tenant_id}"),
             status: SubscriptionStatus::Suspended,
-            period_start: noon().period().start(),
-            period_end: noon().period().end(),
+            period: noon().period(),
+            pinned: false,
             created_at: noon(),
             updated_at: noon(),
         };

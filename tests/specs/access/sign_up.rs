@@ -73,7 +73,7 @@ async fn a_new_tenant_starts_with_the_default_limits_and_the_starter_plan_for_th
     );
     assert_eq!((subscription.plan_id.as_str(), subscription.status), ("starter", SubscriptionStatus::Active));
     let period = |subscription: &Subscription| {
-        (subscription.period_start.to_string(), subscription.period_end.to_string())
+        (subscription.period.start().to_string(), subscription.period.end().to_string())
     };
     assert_eq!(period(&subscription), ("2028-02-01".to_owned(), "2028-03-01".to_owned()));
     let (_, subscription) = read(&new_year).await;

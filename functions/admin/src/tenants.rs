@@ -1,0 +1,1 @@
+//! All tenants, and one of them: `/v1/admin/tenants`.
