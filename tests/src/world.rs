@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bespin_access::PlatformKeys;
 use bespin_edge::Deps;
 use bespin_embedded::{Embedded, Faults};
 use bespin_entitlements::{DailyLimits, Plan, Subscription, SubscriptionStatus};
@@ -13,6 +14,9 @@ use serde_json::json;
 
 use crate::{Actor, NOON, Request};
 
+/// The key of the platform's operator.
+const OPERATOR_KEY: &str = "the key of the operator";
+
 /// The whole product in memory. Each specification has a world of its own.
 #[derive(Debug, Clone)]
 pub struct World {
@@ -22,7 +26,13 @@ pub struct World {
 impl World {
     /// A world in which a request's `X-Test-Now` is its clock.
     pub async fn open() -> Self {
-        Self::open_with(LocalSettings { test_clock: true, ..LocalSettings::default() }).await
+        Self::open_with(Self::settings()).await
+    }
+
+    /// The settings of a world: a test clock, and a key for the operator.
+    pub fn settings() -> LocalSettings {
+        let platform_keys = PlatformKeys::parse(OPERATOR_KEY, "").unwrap();
+        LocalSettings { test_clock: true, platform_keys, ..LocalSettings::default() }
     }
 
     /// A world with other settings.
@@ -65,6 +75,11 @@ impl World {
     /// A request of a stranger.
     pub fn request(&self, method: &str, path: &str) -> Request {
         Request::new(self.cloud.router(), method, path)
+    }
+
+    /// A request of the platform's operator.
+    pub fn operator(&self, method: &str, path: &str) -> Request {
+        self.request(method, path).header("x-platform-admin-key", OPERATOR_KEY)
     }
 
     /// A sign-up that nothing is wrong with.

@@ -174,6 +174,7 @@ impl Edge {
     /// Puts on an answer what every answer has.
     fn dress(&self, asked: &Asked, response: Response, cost: Cost) -> Response {
         let mut response = with_request_id(response, asked.request_id);
+        let is_405 = response.status() == StatusCode::METHOD_NOT_ALLOWED;
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, visible(&asked.request_id.to_string()));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -184,7 +185,12 @@ impl Edge {
             headers.insert(COST, visible(&cost_text(cost)));
         }
         cors::open(cors::allowed_origin(&self.surface.cors_origins, &asked.headers), headers);
-        forget_head(headers);
+        if is_405 {
+            forget_head(headers);
+        } else {
+            // Axum tells the methods of a route even where its fallback says that there is no such route.
+            headers.remove(header::ALLOW);
+        }
         response
     }
 }

@@ -46,7 +46,7 @@ fn served(world: &World, change: impl FnOnce(&mut Settings)) -> Router {
         per_address_per_second: settings.per_address_per_second,
     };
     let deps = Deps::new(&world.embedded().connection(), settings, Arc::new(SystemClock), Arc::new(OsRandom));
-    surface.wrap(bespin_fn_kpis::routes(deps))
+    surface.wrap(bespin_fn_kpis::routes(deps.clone()).merge(bespin_fn_admin::routes(deps)))
 }
 
 #[tokio::test]
@@ -78,6 +78,22 @@ async fn an_address_that_guesses_is_refused_before_anything_is_read_until_its_fa
     assert_eq!(good().send().await.status, 429, "who guessed right must not learn it");
     from("192.0.2.2", admin.get("/v1/kpis")).send().await.expect(200);
     good().at("2026-02-10T12:00:20Z").send().await.expect(200);
+}
+
+#[tokio::test]
+async fn whoever_guesses_the_operators_key_finds_nothing_for_a_while_even_with_the_right_one() {
+    let world = World::open().await;
+    let router = served(&world, |settings| settings.auth_failures_per_minute = NonZeroU32::new(3));
+    let plans = || world.operator("GET", "/v1/admin/plans").through(&router).from_address("192.0.2.1");
+    plans().send().await.expect(200);
+    for guess in ["a", "b", "c"] {
+        plans().header("x-platform-admin-key", guess).send().await.detail(404);
+    }
+
+    assert_eq!(plans().send().await.detail(404), "Not Found", "no 429 tells that there is something to find");
+
+    plans().from_address("192.0.2.2").send().await.expect(200);
+    plans().at("2026-02-10T12:00:20Z").send().await.expect(200);
 }
 
 #[tokio::test]

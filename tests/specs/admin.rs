@@ -1,0 +1,11 @@
+//! What the operator of the platform may see and change, and how the admin API hides from everybody else
+//! (gateway.md 13).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod admin {
+    mod audit;
+    mod events;
+    mod hidden;
+    mod plans;
+    mod subscriptions;
+}
