@@ -17,6 +17,7 @@ use tower::ServiceExt;
 const TENANTS: &str = include_str!("../../events/tenants.json");
 const TOOLS: &str = include_str!("../../events/tools.json");
 const KPIS: &str = include_str!("../../events/kpis.json");
+const ADMIN: &str = include_str!("../../events/admin.json");
 const BRIEFS: &str = include_str!("../../events/briefs.json");
 
 /// What every function of a deployment shares.
@@ -39,7 +40,7 @@ impl Deployment {
             cors_origins: vec!["https://app.example".to_owned()],
             signups_per_minute: most,
             invite_token: None,
-            platform_keys: PlatformKeys::default(),
+            platform_keys: PlatformKeys::parse("the key of the operator", "").unwrap(),
             per_tenant_per_second: None,
             per_address_per_second: None,
             auth_failures_per_minute: None,
@@ -155,6 +156,19 @@ async fn the_event_of_briefs_makes_the_one_brief_of_its_date() {
 
     assert_eq!(brief["content"]["date"], "2026-01-31");
     assert_eq!(brief["content"]["summary"]["kpis_considered"], 0);
+}
+
+#[tokio::test]
+async fn the_event_of_admin_changes_a_plan_for_whoever_has_the_key() {
+    let deployment = Deployment::new().await;
+    let mut event = event(ADMIN);
+
+    let hidden = body(&deployment.invoke(bespin_fn_admin::routes, &event).await, 404);
+    event["headers"]["x-platform-admin-key"] = json!("the key of the operator");
+    let plan = body(&deployment.invoke(bespin_fn_admin::routes, &event).await, 200);
+
+    assert_eq!(hidden["detail"], "Not Found");
+    assert_eq!((&plan["plan_id"], &plan["included_credits"]), (&json!("starter"), &json!(750)));
 }
 
 #[tokio::test]

@@ -13,11 +13,17 @@ pub fn banner(server: &Server) -> String {
         || "in memory, gone when this process ends".to_owned(),
         |folder| folder.display().to_string(),
     );
+    let admin = if server.has_operator() {
+        format!("{url}/v1/admin       with the key of PLATFORM_ADMIN_KEY")
+    } else {
+        "off; PLATFORM_ADMIN_KEY=<a secret> make run opens it".to_owned()
+    };
     format!(
         "
 Bespin runs on {url}
 
   product     {url}            OpenAPI: {url}/openapi.json
+  admin       {admin}
   DynamoDB    {dynamodb}            table: {table}
   SQS         http://localhost:{sqs}
   data        {data}

@@ -64,6 +64,11 @@ impl Server {
         &self.cloud.deps().settings.table_name
     }
 
+    /// Whether there is a platform admin API.
+    pub fn has_operator(&self) -> bool {
+        !self.cloud.deps().settings.platform_keys.is_empty()
+    }
+
     /// The tenant to try things with.
     pub fn demo_tenant(&self) -> &DemoTenant {
         &self.demo_tenant

@@ -166,6 +166,7 @@ impl Entitlements {
         let [found, row, plan] =
             [keys::tenant(tenant_id), keys::subscription(tenant_id), keys::plan(&order.plan_id)];
         let wanted = [found.clone(), row.clone(), plan.clone()];
+        self.seed_if_new().await?;
         for _ in 0..ATTEMPTS {
             let stored = self.table.get_all(&wanted).await?;
             if !stored.contains_key(&found) {
@@ -227,6 +228,11 @@ impl Entitlements {
         revised.ok_or(AdministrationError::NoSubscription)
     }
 
+    /// The first request to a new platform finds no catalogue yet, and there must be one to change.
+    async fn seed_if_new(&self) -> Result<(), TableError> {
+        self.catalogue().await.map(drop)
+    }
+
     /// Writes a new row of the catalogue, unless there is one or the catalogue is full.
     async fn create(
         &self,
@@ -237,8 +243,7 @@ impl Entitlements {
         changed: Changed,
         exists: AdministrationError,
     ) -> Result<(), AdministrationError> {
-        // A first request to a new platform finds no catalogue yet.
-        self.catalogue().await?;
+        self.seed_if_new().await?;
         let mut transaction = Transaction::new();
         let slot = transaction.put(row.at(key), Condition::absent());
         let room = Condition::present().and_at_most(count, &(MAX_CATALOGUE - 1));
@@ -263,6 +268,7 @@ impl Entitlements {
         key: Key,
         revise: impl Fn(T, Timestamp) -> Option<(T, Changed)>,
     ) -> Result<Option<T>, TableError> {
+        self.seed_if_new().await?;
         for _ in 0..ATTEMPTS {
             let Some(item) = self.table.get(key.clone()).await? else { return Ok(None) };
             let seen: Timestamp = item.get("updated_at")?;

@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 
 use super::{
     envelope::assert_error_envelope,
-    routes::{OPEN, Objects, Route, all},
+    routes::{ADMIN, OPEN, Objects, Route, all},
 };
 
 /// A tenant that can pay for whatever it is made to ask for.
@@ -89,6 +89,15 @@ fn member() -> impl Strategy<Value = String> {
         "value",
         "date",
         "top_n",
+        "event_key",
+        "credits_per_unit",
+        "plan_id",
+        "included_credits",
+        "capabilities",
+        "caps",
+        "cap_raw_units",
+        "period_start",
+        "status",
     ]);
     prop_oneof![4 => known.prop_map(str::to_owned), 1 => any::<String>()]
 }
@@ -212,6 +221,44 @@ fn no_single_field_is_our_own_fault() {
         let request = rich.admin.post(path).key(&format!("the key number {nth}")).body(body);
         served.set(served.get() + u32::from(runtime.block_on(send(request))));
     });
+    assert!(served.get() > 25, "only {} came through: nothing deep was tried", served.get());
+}
+
+/// The operator, too, may send anything, and nothing it sends poisons a list for good.
+#[test]
+fn nothing_the_operator_sends_is_our_own_fault() {
+    let (runtime, rich) = with_a_tenant();
+    let changes: Vec<(&str, String, Value)> =
+        ADMIN.iter().filter_map(|route| route.change(&rich.own)).collect();
+    let bytes = || prop::collection::vec(any::<u8>(), 0..60);
+
+    let served = Cell::new(0);
+    proptest!(cases(), |(which in 0..changes.len(), field in any::<prop::sample::Index>(), value in leaf(),
+                         body in body(), segment in bytes())| {
+        let (method, path, good) = &changes[which];
+        let segment = percent_encoded(&segment);
+        let mut requests = vec![rich.world.operator(method, path).body(body)];
+        if good.as_object().is_some_and(|members| !members.is_empty()) {
+            requests.push(rich.world.operator(method, path).body(replaced(good, field, &value)));
+        }
+        for (method, path) in [
+            ("PUT", format!("/v1/admin/plans/{segment}")),
+            ("PUT", format!("/v1/admin/metered-events/{segment}")),
+            ("GET", format!("/v1/admin/tenants/{segment}")),
+            ("GET", format!("/v1/admin/tenants?cursor={segment}&limit={segment}")),
+            ("GET", format!("/v1/admin/audit?cursor={segment}")),
+            ("GET", format!("/v1/admin/audit?period_start={segment}&tenant_id={segment}")),
+        ] {
+            requests.push(rich.world.operator(method, &path).body("{}"));
+        }
+        for request in requests {
+            served.set(served.get() + u32::from(runtime.block_on(send(request))));
+        }
+    });
+    for list in ["metered-events", "plans", "tenants", "audit"] {
+        let request = rich.world.operator("GET", &format!("/v1/admin/{list}"));
+        runtime.block_on(request.send()).expect(200);
+    }
     assert!(served.get() > 25, "only {} came through: nothing deep was tried", served.get());
 }
 

@@ -122,6 +122,95 @@ pub(crate) const LATEST_BRIEF: Route = Route {
     success: 200,
 };
 
+/// One route of the operator of the platform, who shows a platform admin key.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AdminRoute {
+    pub(crate) method: &'static str,
+    /// As in `/openapi.json`, with placeholders.
+    pub(crate) path: &'static str,
+    /// A body that nothing is wrong with, the first time it is sent.
+    body: Option<fn() -> Value>,
+    success: u16,
+}
+
+impl AdminRoute {
+    const fn reading(path: &'static str) -> Self {
+        Self { method: "GET", path, body: None, success: 200 }
+    }
+
+    const fn switching(path: &'static str) -> Self {
+        Self { method: "POST", path, body: None, success: 200 }
+    }
+
+    const fn changing(method: &'static str, path: &'static str, success: u16, body: fn() -> Value) -> Self {
+        Self { method, path, body: Some(body), success }
+    }
+
+    fn path_to(&self, objects: &Objects) -> String {
+        let path = self.path.replace("{tenant_id}", &objects.tenant_id);
+        path.replace("{event_key}", "tool_invocation").replace("{plan_id}", "growth")
+    }
+
+    /// Method, path and body of a route that changes something.
+    pub(crate) fn change(&self, objects: &Objects) -> Option<(&'static str, String, Value)> {
+        let body = self.body.map_or_else(|| json!({}), |body| body());
+        (self.method != "GET").then(|| (self.method, self.path_to(objects), body))
+    }
+
+    /// The request of the operator.
+    pub(crate) fn by_operator(&self, world: &World, objects: &Objects) -> Request {
+        let request = world.operator(self.method, &self.path_to(objects));
+        match self.body {
+            Some(body) => request.json(&body()),
+            None => request,
+        }
+    }
+}
+
+/// All routes of the operator.
+pub(crate) const ADMIN: [AdminRoute; 15] = [
+    AdminRoute::reading("/v1/admin/metered-events"),
+    AdminRoute::changing("POST", "/v1/admin/metered-events", 201, || {
+        json!({
+            "event_key": "scan", "display_name": "Scan", "unit_name": "page", "credits_per_unit": 1,
+            "list_price_per_credit": 0.02,
+        })
+    }),
+    AdminRoute::changing("PUT", "/v1/admin/metered-events/{event_key}", 200, || json!({"unit_name": "call"})),
+    AdminRoute::reading("/v1/admin/plans"),
+    AdminRoute::changing(
+        "POST",
+        "/v1/admin/plans",
+        201,
+        || json!({"plan_id": "p1", "name": "Pro", "included_credits": 20, "overage_price_per_credit": 0.02}),
+    ),
+    AdminRoute::reading("/v1/admin/plans/{plan_id}"),
+    AdminRoute::changing("PUT", "/v1/admin/plans/{plan_id}", 200, || json!({"name": "Growth"})),
+    AdminRoute::changing(
+        "PUT",
+        "/v1/admin/plans/{plan_id}/capabilities",
+        200,
+        || json!({"capabilities": ["chat"]}),
+    ),
+    AdminRoute::changing(
+        "PUT",
+        "/v1/admin/plans/{plan_id}/caps",
+        200,
+        || json!({"caps": [{"event_key": "tool_invocation", "cap_raw_units": 2}]}),
+    ),
+    AdminRoute::changing(
+        "PUT",
+        "/v1/admin/tenants/{tenant_id}/subscription",
+        200,
+        || json!({"plan_id": "scale"}),
+    ),
+    AdminRoute::reading("/v1/admin/tenants"),
+    AdminRoute::reading("/v1/admin/tenants/{tenant_id}"),
+    AdminRoute::reading("/v1/admin/audit"),
+    AdminRoute::switching("/v1/admin/tenants/{tenant_id}/suspend"),
+    AdminRoute::switching("/v1/admin/tenants/{tenant_id}/resume"),
+];
+
 /// Every route that asks who its caller is.
 pub(crate) fn all() -> impl Iterator<Item = Route> {
     ROUTES.into_iter().chain([LATEST_BRIEF])
@@ -210,6 +299,21 @@ async fn each_route_serves_those_it_is_for() {
 }
 
 #[tokio::test]
+async fn each_route_of_the_operator_serves_the_operator_and_nobody_else() {
+    let world = World::open().await;
+    let admin = world.tenant().await;
+    let own = Objects::of(&admin).await;
+
+    for route in ADMIN {
+        let request = route.by_operator(&world, &own);
+        let hidden = request.clone().without("x-platform-admin-key");
+        assert_eq!(hidden.send().await.detail(404), "Not Found", "{} {}", route.method, route.path);
+        let reply = request.send().await;
+        assert_eq!(reply.status, route.success, "{} {}: {}", route.method, route.path, reply.text);
+    }
+}
+
+#[tokio::test]
 async fn the_list_of_routes_is_the_published_one() {
     let world = World::open().await;
 
@@ -228,8 +332,13 @@ async fn the_list_of_routes_is_the_published_one() {
     }
     let named = |(method, path): (&str, &str)| (method.to_owned(), path.to_owned());
     let guarded: BTreeSet<_> = all().map(|route| named((route.method, route.path))).collect();
+    let of_operator: BTreeSet<_> = ADMIN.iter().map(|route| named((route.method, route.path))).collect();
     assert_eq!(open, OPEN.map(named).into());
-    assert_eq!(published, &guarded | &open);
+    assert_eq!(published, &(&guarded | &open) | &of_operator);
+    for (method, path) in &of_operator {
+        let operation = &document["paths"][path][method.to_ascii_lowercase()];
+        assert_eq!(operation["security"], json!([{"platformAdminKey": []}]), "{method} {path}");
+    }
 }
 
 #[tokio::test]
