@@ -18,6 +18,7 @@ const TENANTS: &str = include_str!("../../events/tenants.json");
 const TOOLS: &str = include_str!("../../events/tools.json");
 const KPIS: &str = include_str!("../../events/kpis.json");
 const ADMIN: &str = include_str!("../../events/admin.json");
+const BILLING: &str = include_str!("../../events/billing.json");
 const BRIEFS: &str = include_str!("../../events/briefs.json");
 
 /// What every function of a deployment shares.
@@ -41,6 +42,7 @@ impl Deployment {
             signups_per_minute: most,
             invite_token: None,
             platform_keys: PlatformKeys::parse("the key of the operator", "").unwrap(),
+            daily_limit_ceiling: 1_000_000,
             per_tenant_per_second: None,
             per_address_per_second: None,
             auth_failures_per_minute: None,
@@ -156,6 +158,16 @@ async fn the_event_of_briefs_makes_the_one_brief_of_its_date() {
 
     assert_eq!(brief["content"]["date"], "2026-01-31");
     assert_eq!(brief["content"]["summary"]["kpis_considered"], 0);
+}
+
+#[tokio::test]
+async fn the_event_of_billing_shows_the_usage_of_the_month() {
+    let deployment = Deployment::new().await;
+    let event = deployment.of_new_tenant(BILLING).await;
+
+    let usage = body(&deployment.invoke(bespin_fn_billing::routes, &event).await, 200);
+
+    assert_eq!((&usage["credits"]["included"], &usage["credits"]["used"]), (&json!(500), &json!(0)));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use bespin_edge::Deps;
 use bespin_embedded::{Embedded, Faults};
 use bespin_entitlements::{DailyLimits, Plan, Subscription, SubscriptionStatus};
 use bespin_local::{Cloud, LocalSettings};
-use bespin_metering::{EventDefinition, LedgerEntry, MeteredEvent, Usage};
+use bespin_metering::{EventDefinition, LedgerEntry, LedgerListing, MeteredEvent, Usage};
 use bespin_primitives::{BillingPeriod, OsRandom, Random, SystemClock, TenantId, Timestamp, parse_date};
 use bespin_table::{Condition, Key, Row, Transaction, keys};
 use serde_json::json;
@@ -152,12 +152,14 @@ impl World {
     /// Everything a tenant's ledger says about a month (`2026-02`), newest first.
     pub async fn ledger(&self, actor: &Actor, month: &str) -> Vec<LedgerEntry> {
         let access = actor.access().await;
-        let (mut entries, mut next) = (Vec::new(), None);
+        let from = Timestamp::midnight(period(month).start()).unwrap();
+        let (mut entries, mut after) = (Vec::new(), None);
         loop {
-            let page = self.deps().metering.entries(&access, period(month), 500, next).await.unwrap();
+            let listing = LedgerListing { from, event: None, limit: 500, after };
+            let page = self.deps().metering.entries(&access, listing).await.unwrap();
             entries.extend(page.0);
-            next = page.1;
-            if next.is_none() {
+            after = page.1;
+            if after.is_none() {
                 return entries;
             }
         }

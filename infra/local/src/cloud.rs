@@ -109,6 +109,7 @@ fn edge_settings(settings: &LocalSettings, pepper: Pepper) -> Settings {
         signups_per_minute: settings.signups_per_minute,
         invite_token: settings.invite_token.clone(),
         platform_keys: settings.platform_keys.clone(),
+        daily_limit_ceiling: settings.daily_limit_ceiling,
         per_tenant_per_second: None,
         per_address_per_second: None,
         auth_failures_per_minute: None,

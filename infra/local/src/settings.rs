@@ -3,7 +3,7 @@
 use std::{num::NonZeroU32, path::PathBuf};
 
 use bespin_access::PlatformKeys;
-use bespin_edge::InviteToken;
+use bespin_edge::{InviteToken, daily_limit_ceiling};
 
 use crate::LocalError;
 
@@ -42,6 +42,8 @@ pub struct LocalSettings {
     pub invite_token: Option<InviteToken>,
     /// `PLATFORM_ADMIN_KEY`, `PLATFORM_ADMIN_KEY_SHA256`; without any there is no platform admin API.
     pub platform_keys: PlatformKeys,
+    /// `DAILY_LIMIT_CEILING`.
+    pub daily_limit_ceiling: u64,
     /// `TEST_CLOCK`: a request's `X-Test-Now` header is its clock.
     pub test_clock: bool,
 }
@@ -60,6 +62,7 @@ impl Default for LocalSettings {
             signups_per_minute: None,
             invite_token: None,
             platform_keys: PlatformKeys::default(),
+            daily_limit_ceiling: i64::MAX.unsigned_abs(),
             test_clock: false,
         }
     }
@@ -86,6 +89,7 @@ impl LocalSettings {
             signups_per_minute: find("SIGNUP_LIMIT_PER_MINUTE").map(parse_rate).transpose()?.flatten(),
             invite_token: find("SIGNUP_INVITE_TOKEN").and_then(|token| InviteToken::parse(&token)),
             platform_keys: parse_platform_keys(find)?,
+            daily_limit_ceiling: parse_ceiling(find("DAILY_LIMIT_CEILING").unwrap_or_default())?,
             test_clock: find("TEST_CLOCK").map(parse_switch).transpose()?.unwrap_or(false),
         })
     }
@@ -113,6 +117,11 @@ fn parse_platform_keys(find: impl Fn(&str) -> Option<String>) -> Result<Platform
         expected: "SHA-256 hashes in hexadecimal, separated by commas",
         given: hashes,
     })
+}
+
+fn parse_ceiling(given: String) -> Result<u64, LocalError> {
+    let (name, expected) = ("DAILY_LIMIT_CEILING", "a whole number below 2^63");
+    daily_limit_ceiling(Some(&given)).ok_or(LocalError::Setting { name, expected, given })
 }
 
 fn parse_switch(given: String) -> Result<bool, LocalError> {

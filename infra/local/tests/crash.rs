@@ -16,7 +16,7 @@ use std::{
 use bespin_access::{Action, Credentials, TenantAccess};
 use bespin_entitlements::{DailyLimits, Subscription};
 use bespin_local::{Cloud, DemoTenant, LocalSettings, Storage};
-use bespin_metering::{LedgerEntry, MeteredEvent, Usage};
+use bespin_metering::{LedgerEntry, LedgerListing, MeteredEvent, Usage};
 use bespin_primitives::{BillingPeriod, Clock, OsRandom, Random, SeededRandom, SystemClock, Timestamp};
 use bespin_table::{Condition, Row, Transaction, keys};
 use running::{Caller, LocalCloud};
@@ -352,12 +352,14 @@ fn assert_counters_equal_entries(entries: &[LedgerEntry], counters: &[Usage]) {
 }
 
 async fn ledger(cloud: &Cloud, access: &TenantAccess, period: BillingPeriod) -> Vec<LedgerEntry> {
-    let (mut entries, mut next) = (Vec::new(), None);
+    let from = Timestamp::midnight(period.start()).unwrap();
+    let (mut entries, mut after) = (Vec::new(), None);
     loop {
-        let page = cloud.deps().metering.entries(access, period, 500, next).await.unwrap();
+        let listing = LedgerListing { from, event: None, limit: 500, after };
+        let page = cloud.deps().metering.entries(access, listing).await.unwrap();
         entries.extend(page.0);
-        next = page.1;
-        if next.is_none() {
+        after = page.1;
+        if after.is_none() {
             return entries;
         }
     }

@@ -19,6 +19,10 @@ pub enum Action {
     MaterializeBrief,
     /// Read briefs.
     ReadBriefs,
+    /// Set the tenant's daily limits.
+    UpdateLimits,
+    /// Read limits, usage, plan and ledger.
+    ReadBilling,
 }
 
 impl Action {
@@ -29,8 +33,9 @@ impl Action {
             | Self::InvokeTool
             | Self::CreateKpi
             | Self::IngestPoints
-            | Self::MaterializeBrief => role == Role::Admin,
-            Self::ReadKpis | Self::ReadBriefs => true,
+            | Self::MaterializeBrief
+            | Self::UpdateLimits => role == Role::Admin,
+            Self::ReadKpis | Self::ReadBriefs | Self::ReadBilling => true,
         }
     }
 
@@ -44,6 +49,8 @@ impl Action {
             Self::ReadKpis => "read KPIs",
             Self::MaterializeBrief => "materialize briefs",
             Self::ReadBriefs => "read briefs",
+            Self::UpdateLimits => "update limits",
+            Self::ReadBilling => "read billing",
         }
     }
 }

@@ -6,4 +6,4 @@ mod identify;
 mod settings;
 
 pub use deps::{Deps, Edge};
-pub use settings::{InviteToken, Settings, SettingsError};
+pub use settings::{InviteToken, Settings, SettingsError, daily_limit_ceiling};

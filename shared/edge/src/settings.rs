@@ -25,6 +25,8 @@ pub struct Settings {
     pub invite_token: Option<InviteToken>,
     /// What opens the platform admin API; without any key it does not exist.
     pub platform_keys: PlatformKeys,
+    /// The highest daily limit that a tenant may set itself.
+    pub daily_limit_ceiling: u64,
     /// Requests a second of one tenant and one key, in one process; `None` is no limit.
     pub per_tenant_per_second: Option<NonZeroU32>,
     /// Requests a second from one address, in one process; `None` is no limit.
@@ -108,11 +110,24 @@ impl Settings {
                 name: "PLATFORM_ADMIN_KEY_SHA256",
                 expected: "SHA-256 hashes in hexadecimal, separated by commas",
             })?,
+            daily_limit_ceiling: daily_limit_ceiling(lookup("DAILY_LIMIT_CEILING").as_deref()).ok_or(
+                SettingsError::Invalid { name: "DAILY_LIMIT_CEILING", expected: "a whole number below 2^63" },
+            )?,
             per_tenant_per_second: rate(&lookup, "TENANT_LIMIT_PER_SECOND")?,
             per_address_per_second: rate(&lookup, "ADDRESS_LIMIT_PER_SECOND")?,
             auth_failures_per_minute: rate(&lookup, "AUTH_FAILURES_PER_MINUTE")?,
         })
     }
+}
+
+/// The highest daily limit that a setting allows: the largest 64-bit signed integer where it says nothing. `None` when
+/// it makes no sense.
+pub fn daily_limit_ceiling(setting: Option<&str>) -> Option<u64> {
+    let ceiling: i64 = match setting.filter(|text| !text.is_empty()) {
+        None => i64::MAX,
+        Some(text) => text.parse().ok()?,
+    };
+    u64::try_from(ceiling).ok()
 }
 
 /// A rate, where absent, empty and 0 mean that there is no limit.

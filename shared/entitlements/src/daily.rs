@@ -1,7 +1,9 @@
 //! The tenant's own limits on a day (gateway.md 11).
 
 use bespin_metering::MeteredEvent;
+use bespin_primitives::TenantId;
 use bespin_table::{CorruptItem, Item, Row};
+use serde_json::{Value, json};
 
 /// How often each of four activities may happen in one UTC day. 0 blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,24 +31,36 @@ impl Default for DailyLimits {
 }
 
 impl DailyLimits {
+    /// Each event that has a daily limit, in the order of the API, with its limit (gateway.md 11).
+    pub fn fields(&self) -> [(MeteredEvent, u64); 4] {
+        [
+            (MeteredEvent::AssistantQuery, self.assistant_query),
+            (MeteredEvent::ToolInvocation, self.tool_invocation),
+            (MeteredEvent::DailyBriefGenerated, self.daily_brief_generated),
+            (MeteredEvent::NotificationEnqueued, self.notification_enqueued),
+        ]
+    }
+
+    /// As the API shows it: `<event>_daily_limit` of each.
+    pub fn view(&self, tenant_id: TenantId) -> Value {
+        let mut view = json!({"tenant_id": tenant_id});
+        for (event, limit) in self.fields() {
+            view[format!("{}_daily_limit", event.key())] = json!(limit);
+        }
+        view
+    }
+
     /// The limit on one event; `None` for events that have no daily limit.
     pub fn of(&self, event: MeteredEvent) -> Option<u64> {
-        match event {
-            MeteredEvent::AssistantQuery => Some(self.assistant_query),
-            MeteredEvent::ToolInvocation => Some(self.tool_invocation),
-            MeteredEvent::DailyBriefGenerated => Some(self.daily_brief_generated),
-            MeteredEvent::NotificationEnqueued => Some(self.notification_enqueued),
-            MeteredEvent::KpiDefinitionCreated | MeteredEvent::KpiPointsIngested => None,
-        }
+        self.fields().into_iter().find(|(limited, _)| *limited == event).map(|(_, limit)| limit)
     }
 }
 
 impl Row for DailyLimits {
     fn write(&self, item: &mut Item) {
-        item.set("assistant_query", &self.assistant_query);
-        item.set("tool_invocation", &self.tool_invocation);
-        item.set("daily_brief_generated", &self.daily_brief_generated);
-        item.set("notification_enqueued", &self.notification_enqueued);
+        for (event, limit) in self.fields() {
+            item.set(event.key(), &limit);
+        }
     }
 
     fn read(item: &Item) -> Result<Self, CorruptItem> {

@@ -4,6 +4,7 @@
 //! one [`Limit`]; whether a charge fits is decided by one pure function, [`admit`], and held by the conditions
 //! that [`Admission::ceilings`] puts into the recording transaction; a refusal names the limit that refused.
 
+mod account;
 mod administration;
 mod admission;
 mod catalogue;
@@ -16,7 +17,9 @@ mod seed;
 mod standing;
 mod store;
 mod subscription;
+mod summary;
 
+pub use account::Account;
 pub use administration::MAX_CATALOGUE;
 pub use admission::{Admission, Refusal, admit};
 pub use catalogue::Catalogue;
@@ -28,3 +31,4 @@ pub use plan::{Capability, Plan, cap_view};
 pub use standing::Standing;
 pub use store::{Entitlements, start_tenant};
 pub use subscription::{Subscription, SubscriptionStatus};
+pub use summary::UsageSummary;

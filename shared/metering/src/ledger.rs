@@ -2,6 +2,7 @@
 
 use bespin_primitives::{Credits, EntryId, RawUnits, RequestId, Timestamp, Usd, UserId};
 use bespin_table::{CorruptItem, Item, Row};
+use serde_json::{Value, json};
 
 use crate::MeteredEvent;
 
@@ -28,6 +29,17 @@ pub struct LedgerEntry {
     pub action: Option<String>,
     /// When.
     pub created_at: Timestamp,
+}
+
+impl LedgerEntry {
+    /// As the API shows it (gateway.md 12.4).
+    pub fn view(&self) -> Value {
+        json!({
+            "event_key": self.event.key(), "raw_units": self.raw_units, "credits": self.credits,
+            "list_cost_estimate": self.list_cost, "tool_name": self.tool_name, "request_id": self.request_id,
+            "created_at": self.created_at,
+        })
+    }
 }
 
 impl Row for LedgerEntry {

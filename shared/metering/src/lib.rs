@@ -15,4 +15,4 @@ pub use charge::Charge;
 pub use counter::{Counter, Usage};
 pub use event::{EventDefinition, MeteredEvent};
 pub use ledger::LedgerEntry;
-pub use store::{Metering, Posting, post};
+pub use store::{LedgerListing, MAX_EXAMINED, Metering, Posting, post};

@@ -191,6 +191,11 @@ pub fn ledger(tenant: TenantId, period: BillingPeriod) -> Range {
     Range::whole(format!("T#{tenant}#LEDGER#{period}"))
 }
 
+/// The part of a month's ledger from an instant on, oldest first.
+pub fn ledger_from(tenant: TenantId, period: BillingPeriod, from: Timestamp) -> Range {
+    Range { from: from.sortable(), ..ledger(tenant, period) }
+}
+
 /// One change that concerns a tenant: by its own admins, or by the operator of the platform.
 pub fn tenant_audit_entry(tenant: TenantId, at: Timestamp, entry: AuditEntryId) -> Key {
     Key::new(format!("T#{tenant}#AUDIT#{}", at.period()), format!("{}#{entry}", at.sortable()))

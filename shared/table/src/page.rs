@@ -73,6 +73,11 @@ impl Cursor {
         Self { sk: sk.to_owned(), seal: seal(pk, sk) }
     }
 
+    /// The place behind `item`, for a page that ends in the middle of one of the store's.
+    pub fn behind(item: &Item) -> Self {
+        Self::new(item.pk(), item.sk())
+    }
+
     /// Reads what [`Cursor`]'s `Display` printed for a page of `range`; `None` for anything else.
     pub fn parse(text: &str, range: &Range) -> Option<Self> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;

@@ -33,8 +33,43 @@ pub(crate) struct Route {
 pub(crate) const OPEN: [(&str, &str); 4] =
     [("GET", "/"), ("GET", "/healthz"), ("GET", "/openapi.json"), ("POST", "/v1/tenants")];
 
+impl Route {
+    /// A route that any role may read, whatever the plan includes.
+    const fn open_to_any_role(path: &'static str) -> Self {
+        Self {
+            method: "GET",
+            path,
+            body: None,
+            keyed: false,
+            roles: Roles::Any,
+            capability: None,
+            success: 200,
+        }
+    }
+}
+
 /// All other routes.
-pub(crate) const ROUTES: [Route; 8] = [
+pub(crate) const ROUTES: [Route; 15] = [
+    Route::open_to_any_role("/v1/limits"),
+    Route {
+        method: "PUT",
+        path: "/v1/limits",
+        body: Some(|_| {
+            json!({
+                "assistant_query_daily_limit": 100, "tool_invocation_daily_limit": 100,
+                "daily_brief_generated_daily_limit": 10, "notification_enqueued_daily_limit": 500,
+            })
+        }),
+        keyed: false,
+        roles: Roles::AdminOnly("update limits"),
+        capability: None,
+        success: 200,
+    },
+    Route::open_to_any_role("/v1/usage/daily"),
+    Route::open_to_any_role("/v1/billing/events"),
+    Route::open_to_any_role("/v1/billing/plan"),
+    Route::open_to_any_role("/v1/billing/usage"),
+    Route::open_to_any_role("/v1/billing/ledger"),
     Route {
         method: "POST",
         path: "/v1/users",

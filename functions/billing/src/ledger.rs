@@ -1,0 +1,61 @@
+//! `GET /v1/billing/ledger`: what happened, newest first (gateway.md 12.4).
+
+use axum::extract::State;
+use bespin_access::{Action, TenantAccess};
+use bespin_edge::Deps;
+use bespin_entitlements::Catalogue;
+use bespin_metering::{LedgerEntry, LedgerListing, MeteredEvent};
+use bespin_primitives::{Date, Timestamp};
+use bespin_table::Cursor;
+use bespin_web::{Answer, Call, Problem, clamped, parsed};
+use serde_json::{Value, json};
+
+use crate::parse_period_start;
+
+/// Which entries are asked for.
+struct Asked {
+    start: Date,
+    /// `None` where nothing can have been recorded: the event is known and meters nothing.
+    listing: Option<LedgerListing>,
+}
+
+fn parse(call: &Call, access: &TenantAccess, catalogue: &Catalogue) -> Result<Asked, Problem> {
+    let mut query = call.query();
+    let start = query.or("period_start", call.now.period().start(), parsed(parse_period_start));
+    let limit = query.or("limit", 200, clamped(1..=1000));
+    let from = start.and_then(Timestamp::midnight).unwrap_or(call.now);
+    let range = LedgerListing::range(access, from);
+    let after = query.optional(
+        "cursor",
+        parsed(|text| Cursor::parse(text, &range).ok_or("must be the next_cursor of an earlier page")),
+    );
+    let event = query.optional(
+        "event_key",
+        parsed(|key| {
+            let known = catalogue.events.contains_key(key);
+            known.then(|| MeteredEvent::parse(key)).ok_or("must be the key of a metered event")
+        }),
+    );
+    query.finish(|| {
+        let (limit, after) = (usize::try_from(limit?).ok()?, after?);
+        let listing = match event? {
+            None => Some(LedgerListing { from, event: None, limit, after }),
+            Some(event) => event.map(|event| LedgerListing { from, event: Some(event), limit, after }),
+        };
+        Some(Asked { start: start?, listing })
+    })
+}
+
+pub(crate) async fn list(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
+    let access = deps.identify(&call).await?.authorise(Action::ReadBilling)?;
+    let catalogue = deps.entitlements.catalogue().await?;
+    let Asked { start, listing } = parse(&call, &access, &catalogue)?;
+    let (entries, next) = match listing {
+        Some(listing) => deps.metering.entries(&access, listing).await?,
+        None => (Vec::new(), None),
+    };
+    let items: Value = entries.iter().map(LedgerEntry::view).collect();
+    Ok(Answer::ok(&json!({
+        "period_start": start.to_string(), "items": items, "next_cursor": next.map(|next| next.to_string()),
+    })))
+}

@@ -1,0 +1,51 @@
+//! `GET /v1/usage/daily` (gateway.md 11) and `GET /v1/billing/usage` (12.4).
+
+use axum::extract::State;
+use bespin_access::Action;
+use bespin_edge::Deps;
+use bespin_entitlements::UsageSummary;
+use bespin_metering::{Counter, Usage};
+use bespin_primitives::BillingPeriod;
+use bespin_table::TableError;
+use bespin_web::{Answer, Call, Problem, date, parsed};
+use serde_json::{Value, json};
+
+use crate::{parse_period_start, plan::subscribed};
+
+/// The counters of a day beside the limits of today.
+pub(crate) async fn daily(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
+    let caller = deps.identify(&call).await?;
+    let mut query = call.query();
+    let day = query.or("date", call.now.date(), date());
+    let day = query.finish(|| day)?;
+    let access = caller.authorise(Action::ReadBilling)?;
+
+    let account = deps.entitlements.account(&access, BillingPeriod::containing(day)).await?;
+    let usage = account.limits.fields().map(|(event, _)| {
+        let units = account.usage.counted(Counter::UnitsOfDay(event, day))?;
+        Ok::<_, TableError>(json!({"activity_type": event.key(), "units": units}))
+    });
+    let usage = usage.into_iter().collect::<Result<Vec<Value>, _>>()?;
+    let limits = account.limits.view(access.tenant_id());
+    Ok(Answer::ok(&json!({"date": day.to_string(), "limits": limits, "usage": usage})))
+}
+
+/// What a month used. A period is matched by its first day: any other day starts none, so nothing was used in it.
+pub(crate) async fn of_period(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
+    let caller = deps.identify(&call).await?;
+    let mut query = call.query();
+    let start = query.or("period_start", call.now.period().start(), parsed(parse_period_start));
+    let start = query.finish(|| start)?;
+    let access = caller.authorise(Action::ReadBilling)?;
+
+    let catalogue = deps.entitlements.catalogue().await?;
+    let period = BillingPeriod::containing(start);
+    let account = deps.entitlements.account(&access, period).await?;
+    let (_, plan) = subscribed(account.subscription, &catalogue)?;
+    let usage = if start == period.start() { account.usage } else { Usage::of(period, None) };
+    let summary = UsageSummary::of(&usage, plan)?;
+    Ok(Answer::ok(&json!({
+        "period_start": start.to_string(), "period_end": period.end().to_string(), "plan": plan.view(),
+        "credits": summary.credits_view(), "breakdown": summary.breakdown_view(&catalogue),
+    })))
+}
