@@ -8,4 +8,5 @@ mod admin {
     mod hidden;
     mod plans;
     mod subscriptions;
+    mod tenants;
 }

@@ -7,6 +7,7 @@ mod audit;
 mod events;
 mod plans;
 mod subscriptions;
+mod tenants;
 
 use axum::{
     Router,
@@ -32,6 +33,8 @@ pub fn routes(deps: Deps) -> Router {
         .route("/v1/admin/tenants/{tenant_id}/subscription", put(subscriptions::set))
         .route("/v1/admin/tenants/{tenant_id}/suspend", post(subscriptions::suspend))
         .route("/v1/admin/tenants/{tenant_id}/resume", post(subscriptions::resume))
+        .route("/v1/admin/tenants", get(tenants::list))
+        .route("/v1/admin/tenants/{tenant_id}", get(tenants::find))
         .route("/v1/admin/audit", get(audit::list))
         .method_not_allowed_fallback(other_method)
         .with_state(deps)

@@ -13,6 +13,7 @@ mod platform;
 mod sealed;
 mod store;
 mod tenant;
+mod tenants;
 mod user;
 
 pub use action::Action;
@@ -23,4 +24,5 @@ pub use platform::{OperatedTenant, PlatformAccess, PlatformKeys, TenantScope};
 pub use sealed::Seal;
 pub use store::{Access, CACHED_SECONDS, FoundedTenant, NewTenant};
 pub use tenant::Tenant;
+pub use tenants::Tenants;
 pub use user::{Role, User};

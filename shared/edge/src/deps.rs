@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use bespin_access::Access;
+use bespin_access::{Access, Tenants};
 use bespin_audit::Audit;
 use bespin_aws::Connection;
 use bespin_briefs::Briefs;
@@ -25,6 +25,8 @@ pub struct Deps {
     pub table: Table,
     /// Who may do what.
     pub access: Arc<Access>,
+    /// All tenants, for the operator.
+    pub tenants: Tenants,
     /// What tenants may use.
     pub entitlements: Arc<Entitlements>,
     /// What they used.
@@ -65,6 +67,7 @@ impl Deps {
             settings.auth_failures_per_minute.map(|most| Arc::new(FailureLimiter::new(most, minute)));
         Self {
             access: Arc::new(access),
+            tenants: Tenants::new(table.clone()),
             entitlements: Arc::new(Entitlements::new(table.clone(), clock)),
             metering: Metering::new(table.clone()),
             recorder: Arc::new(Recorder::new(table.clone(), Arc::clone(&random))),

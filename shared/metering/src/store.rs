@@ -101,7 +101,7 @@ impl Metering {
                 }
                 let more = number + 1 < page.items.len() || page.next.is_some();
                 if entries.len() == limit {
-                    return Ok((entries, more.then(|| Cursor::behind(item))));
+                    return Ok((entries, more.then(|| Cursor::behind(&item.key()))));
                 }
             }
             after = page.next;

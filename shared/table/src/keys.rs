@@ -122,6 +122,16 @@ pub fn tenant_by_creation(tenant: TenantId, at: Timestamp) -> Key {
     Key::new(format!("TENANTS#{}", &id[..1]), format!("{}#{id}", at.sortable()))
 }
 
+/// The sixteen partitions of all tenants, each in order of creation.
+pub fn tenants_by_creation() -> [Range; 16] {
+    std::array::from_fn(|digit| Range::whole(format!("TENANTS#{digit:x}")))
+}
+
+/// The order of all tenants over their partitions, for cursors. No row stands here.
+pub fn all_tenants() -> Range {
+    Range::whole("TENANTS".to_owned())
+}
+
 /// One KPI definition.
 pub fn kpi(tenant: TenantId, kpi: KpiId) -> Key {
     Key::new(format!("T#{tenant}#KPIS"), format!("ID#{kpi}"))

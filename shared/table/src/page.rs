@@ -2,7 +2,7 @@
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
-use crate::{Item, keys::Range};
+use crate::{Item, Key, keys::Range};
 
 /// Which way a query walks its range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,9 +73,15 @@ impl Cursor {
         Self { sk: sk.to_owned(), seal: seal(pk, sk) }
     }
 
-    /// The place behind `item`, for a page that ends in the middle of one of the store's.
-    pub fn behind(item: &Item) -> Self {
-        Self::new(item.pk(), item.sk())
+    /// The place behind a row, for a page that ends in the middle of one of the store's, or that is merged from
+    /// several partitions. There need not be such a row.
+    pub fn behind(row: &Key) -> Self {
+        Self::new(&row.pk, &row.sk)
+    }
+
+    /// The place in the order of its partition.
+    pub fn sk(&self) -> &str {
+        &self.sk
     }
 
     /// Reads what [`Cursor`]'s `Display` printed for a page of `range`; `None` for anything else.
