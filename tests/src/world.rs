@@ -9,6 +9,7 @@ use bespin_entitlements::{DailyLimits, Plan, Subscription, SubscriptionStatus};
 use bespin_local::{Cloud, LocalSettings};
 use bespin_metering::{EventDefinition, LedgerEntry, LedgerListing, MeteredEvent, Usage};
 use bespin_primitives::{BillingPeriod, OsRandom, Random, SystemClock, TenantId, Timestamp, parse_date};
+use bespin_proof::Prover;
 use bespin_table::{Condition, Key, Row, Transaction, keys};
 use serde_json::json;
 
@@ -170,42 +171,20 @@ impl World {
         self.deps().metering.usage(&actor.access().await, period(month)).await.unwrap()
     }
 
-    /// Asserts that the ledger of a month and its counters agree to the micro-credit, and gives the number of
-    /// entries.
-    pub async fn assert_ledger_equals_counters(&self, actor: &Actor, month: &str) -> usize {
-        use bespin_metering::Counter;
-
-        let (entries, usage) = (self.ledger(actor, month).await, self.usage(actor, month).await);
-        let credits: u64 = entries.iter().map(|entry| entry.credits.micros()).sum();
-        assert_eq!(usage.credits().unwrap().micros(), credits, "credits of {month}");
-        for event in MeteredEvent::ALL {
-            let of_event = || entries.iter().filter(move |entry| entry.event == event);
-            let (units, credits, cost) = usage.of_event(event).unwrap();
-            assert_eq!(units, of_event().map(|entry| entry.raw_units).sum::<u64>(), "{event:?}");
-            assert_eq!(
-                credits.micros(),
-                of_event().map(|entry| entry.credits.micros()).sum::<u64>(),
-                "{event:?}"
-            );
-            assert_eq!(
-                cost.picos(),
-                of_event().map(|entry| entry.list_cost.picos()).sum::<u128>(),
-                "{event:?}"
-            );
-            if !event.is_counted_by_day() {
-                continue;
-            }
-            let first = period(month).start();
-            for day in first.iter_days().take_while(|day| period(month) == BillingPeriod::containing(*day)) {
-                let units: u64 = of_event().filter(|e| e.created_at.date() == day).map(|e| e.raw_units).sum();
-                assert_eq!(
-                    usage.counted(Counter::UnitsOfDay(event, day)).unwrap(),
-                    units,
-                    "{event:?} on {day}"
-                );
-            }
+    /// Asserts that all counters of a tenant are the sums of its ledger, to the micro-credit, and gives the number of
+    /// entries of one month.
+    #[track_caller]
+    pub fn assert_ledger_equals_counters(&self, actor: &Actor, month: &str) -> impl Future<Output = usize> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let prover = Prover::new(self.deps().table.clone());
+            let tenant_id = TenantId::parse(&actor.tenant_id).unwrap();
+            let tenant = prover.find(tenant_id).await.unwrap().unwrap();
+            let proof = prover.tenant(&tenant, noon(), &|_| ()).await.unwrap();
+            let differences: Vec<String> = proof.differences.iter().map(ToString::to_string).collect();
+            assert!(differences.is_empty(), "{caller}: {differences:#?}");
+            proof.months.get(&period(month)).map_or(0, |entries| usize::try_from(*entries).unwrap())
         }
-        entries.len()
     }
 }
 

@@ -118,7 +118,7 @@ fn edge_settings(settings: &LocalSettings, pepper: Pepper) -> Settings {
 
 /// The connection to another store, such as the official DynamoDB Local. Region and credentials are the
 /// environment's, or made up.
-fn connection_to(url: &str) -> Result<Connection, LocalError> {
+pub fn connection_to(url: &str) -> Result<Connection, LocalError> {
     Connection::from_lookup(|name| match name {
         "AWS_ENDPOINT_URL_DYNAMODB" => Some(url.to_owned()),
         _ => std::env::var(name).ok(),

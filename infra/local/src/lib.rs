@@ -16,7 +16,7 @@ mod settings;
 
 pub use banner::banner;
 pub use clock::RequestClock;
-pub use cloud::Cloud;
+pub use cloud::{Cloud, connection_to};
 pub use demo_tenant::DemoTenant;
 pub use error::LocalError;
 pub use folder::DataFolder;

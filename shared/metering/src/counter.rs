@@ -46,15 +46,20 @@ impl Counter {
     }
 }
 
+/// The attributes in which a month's raw units, micro-credits and list cost (picodollars) of an event stand.
+pub fn attributes_of(event: MeteredEvent) -> [String; 3] {
+    let letter = event.letter();
+    [Counter::Units(event).attribute(), format!("{letter}c"), format!("{letter}l")]
+}
+
 /// How a charge of `day` moves the counters of its month.
 pub(crate) fn change(charge: &Charge, day: Date) -> Change {
-    let letter = charge.event.letter();
-    let units = Counter::Units(charge.event).attribute();
+    let [units, credits, list_cost] = attributes_of(charge.event);
     let moved = Change::default()
         .add(&Counter::Credits.attribute(), &charge.credits)
         .add(&units, &charge.raw_units)
-        .add(&format!("{letter}c"), &charge.credits)
-        .add(&format!("{letter}l"), &charge.list_cost);
+        .add(&credits, &charge.credits)
+        .add(&list_cost, &charge.list_cost);
     if charge.event.is_counted_by_day() {
         moved.add(&Counter::UnitsOfDay(charge.event, day).attribute(), &charge.raw_units)
     } else {
@@ -92,11 +97,11 @@ impl Usage {
 
     /// Raw units, credits and list cost of one event in the month.
     pub fn of_event(&self, event: MeteredEvent) -> Result<(RawUnits, Credits, Usd), TableError> {
-        let letter = event.letter();
+        let [_, credits, list_cost] = attributes_of(event);
         Ok((
             self.counted(Counter::Units(event))?,
-            self.number(&format!("{letter}c"))?.unwrap_or_default(),
-            self.number(&format!("{letter}l"))?.unwrap_or_default(),
+            self.number(&credits)?.unwrap_or_default(),
+            self.number(&list_cost)?.unwrap_or_default(),
         ))
     }
 
@@ -121,9 +126,7 @@ mod tests {
     fn no_two_counters_of_a_month_share_an_attribute() {
         let days = (1..=31).map(|day| parse_date(&format!("2026-01-{day:02}")).unwrap());
         let mut names: Vec<String> = vec![Counter::Credits.attribute()];
-        names.extend(MeteredEvent::ALL.map(|event| Counter::Units(event).attribute()));
-        names.extend(MeteredEvent::ALL.map(|event| format!("{}c", event.letter())));
-        names.extend(MeteredEvent::ALL.map(|event| format!("{}l", event.letter())));
+        names.extend(MeteredEvent::ALL.into_iter().flat_map(attributes_of));
         for day in days {
             names.extend(MeteredEvent::ALL.map(|event| Counter::UnitsOfDay(event, day).attribute()));
         }

@@ -1,6 +1,6 @@
 //! The ledger: what happened, when, and what it cost. Entries are never changed.
 
-use bespin_primitives::{Credits, EntryId, RawUnits, RequestId, Timestamp, Usd, UserId};
+use bespin_primitives::{Credits, EntryId, RawUnits, RequestId, TenantId, Timestamp, Usd, UserId};
 use bespin_table::{CorruptItem, Item, Row};
 use serde_json::{Value, json};
 
@@ -11,6 +11,8 @@ use crate::MeteredEvent;
 pub struct LedgerEntry {
     /// Its own id.
     pub id: EntryId,
+    /// Whose it is. The partition says so, too; an entry that lies in another one is told by this.
+    pub tenant_id: TenantId,
     /// What happened.
     pub event: MeteredEvent,
     /// How often.
@@ -45,6 +47,7 @@ impl LedgerEntry {
 impl Row for LedgerEntry {
     fn write(&self, item: &mut Item) {
         item.set("entry_id", &self.id);
+        item.set("tenant_id", &self.tenant_id);
         item.set("event", &self.event.key().to_owned());
         item.set("units", &self.raw_units);
         item.set("credits", &self.credits);
@@ -60,6 +63,7 @@ impl Row for LedgerEntry {
         let event: String = item.get("event")?;
         Ok(Self {
             id: item.get("entry_id")?,
+            tenant_id: item.get("tenant_id")?,
             event: MeteredEvent::parse(&event).ok_or_else(|| item.corrupt("event"))?,
             raw_units: item.get("units")?,
             credits: item.get("credits")?,

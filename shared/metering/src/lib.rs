@@ -12,7 +12,7 @@ mod ledger;
 mod store;
 
 pub use charge::Charge;
-pub use counter::{Counter, Usage};
+pub use counter::{Counter, Usage, attributes_of};
 pub use event::{EventDefinition, MeteredEvent};
 pub use ledger::LedgerEntry;
 pub use store::{LedgerListing, MAX_EXAMINED, Metering, Posting, post};

@@ -33,6 +33,7 @@ pub fn post(
     let Posting { charge, request_id, tool_name, action, at } = posting;
     let entry = LedgerEntry {
         id: EntryId::random(random),
+        tenant_id: access.tenant_id(),
         event: charge.event,
         raw_units: charge.raw_units,
         credits: charge.credits,

@@ -36,6 +36,18 @@ impl BillingPeriod {
         self.end().year() <= 9999
     }
 
+    /// The month before.
+    #[must_use]
+    pub fn previous(self) -> Self {
+        Self::containing(self.first.pred_opt().unwrap_or(self.first))
+    }
+
+    /// The month after.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self::containing(self.end())
+    }
+
     /// The first day, inclusive.
     pub fn start(self) -> Date {
         self.first
@@ -90,6 +102,8 @@ mod tests {
         let december = BillingPeriod::containing(parse_date("2026-12-31").unwrap());
 
         assert_eq!(december.to_string(), "2026-12");
+        assert_eq!(december.next().to_string(), "2027-01");
+        assert_eq!(december.next().previous(), december);
         assert_eq!(
             (december.start().to_string(), december.end().to_string()),
             ("2026-12-01".into(), "2027-01-01".into())

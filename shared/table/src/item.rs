@@ -79,6 +79,11 @@ impl Item {
         }
     }
 
+    /// The names of all attributes but the key's.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.attributes.keys().map(String::as_str).filter(|name| !matches!(*name, "pk" | "sk"))
+    }
+
     /// The error that says which attribute of this item cannot be read.
     pub fn corrupt(&self, name: &str) -> CorruptItem {
         CorruptItem { key: format!("{}/{}", self.pk(), self.sk()), attribute: name.to_owned() }

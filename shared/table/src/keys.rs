@@ -191,6 +191,11 @@ pub fn usage(tenant: TenantId, period: BillingPeriod) -> Key {
     Key::new(format!("T#{tenant}#USAGE"), period.to_string())
 }
 
+/// The usage of all months of a tenant, oldest first.
+pub fn usages(tenant: TenantId) -> Range {
+    Range::whole(format!("T#{tenant}#USAGE"))
+}
+
 /// One ledger entry.
 pub fn ledger_entry(tenant: TenantId, at: Timestamp, entry: EntryId) -> Key {
     Key::new(format!("T#{tenant}#LEDGER#{}", at.period()), format!("{}#{entry}", at.sortable()))

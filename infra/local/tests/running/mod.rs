@@ -27,6 +27,11 @@ pub(crate) fn bespin_demo(settings: &[(&str, &str)]) -> Command {
     program(env!("CARGO_BIN_EXE_bespin-demo"), settings)
 }
 
+/// `bespin-prove` with these settings and nothing else in its environment.
+pub(crate) fn bespin_prove(settings: &[(&str, &str)]) -> Command {
+    program(env!("CARGO_BIN_EXE_bespin-prove"), settings)
+}
+
 fn program(path: &str, settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(path);
     let ports = [("PORT", "0"), ("DYNAMODB_PORT", "0"), ("SQS_PORT", "0"), ("BESPIN_LOG", "warn")];
