@@ -79,7 +79,7 @@ impl Row for Subscription {
             plan_id: item.get("plan_id")?,
             status: SubscriptionStatus::parse(&status).ok_or_else(|| item.corrupt("status"))?,
             period: BillingPeriod::containing(item.get("period_start")?),
-            pinned: item.get("pinned")?,
+            pinned: item.get_some("pinned")?.unwrap_or(false),
             created_at: item.get("created_at")?,
             updated_at: item.get("updated_at")?,
         })

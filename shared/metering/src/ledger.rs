@@ -1,7 +1,7 @@
 //! The ledger: what happened, when, and what it cost. Entries are never changed.
 
 use bespin_primitives::{Credits, EntryId, RawUnits, RequestId, TenantId, Timestamp, Usd, UserId};
-use bespin_table::{CorruptItem, Item, Row};
+use bespin_table::{CorruptItem, Item, Row, keys};
 use serde_json::{Value, json};
 
 use crate::MeteredEvent;
@@ -63,7 +63,11 @@ impl Row for LedgerEntry {
         let event: String = item.get("event")?;
         Ok(Self {
             id: item.get("entry_id")?,
-            tenant_id: item.get("tenant_id")?,
+            // The first entries did not say whose they are.
+            tenant_id: match item.get_some("tenant_id")? {
+                Some(tenant_id) => tenant_id,
+                None => keys::tenant_of(item.pk()).ok_or_else(|| item.corrupt("tenant_id"))?,
+            },
             event: MeteredEvent::parse(&event).ok_or_else(|| item.corrupt("event"))?,
             raw_units: item.get("units")?,
             credits: item.get("credits")?,

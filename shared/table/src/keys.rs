@@ -76,6 +76,12 @@ pub fn tenant(tenant: TenantId) -> Key {
     Key::new(format!("T#{tenant}"), "TENANT")
 }
 
+/// The tenant whose partition this is; `None` for a partition of nobody.
+pub fn tenant_of(pk: &str) -> Option<TenantId> {
+    let rest = pk.strip_prefix("T#")?;
+    TenantId::parse(rest.split('#').next()?)
+}
+
 /// The tenant's daily limits.
 pub fn daily_limits(tenant: TenantId) -> Key {
     Key::new(format!("T#{tenant}"), "LIMITS")
