@@ -8,7 +8,9 @@ use bespin_embedded::{Embedded, Faults};
 use bespin_entitlements::{DailyLimits, Plan, Subscription, SubscriptionStatus};
 use bespin_local::{Cloud, LocalSettings};
 use bespin_metering::{EventDefinition, LedgerEntry, LedgerListing, MeteredEvent, Usage};
-use bespin_primitives::{BillingPeriod, OsRandom, Random, SystemClock, TenantId, Timestamp, parse_date};
+use bespin_primitives::{
+    BillingPeriod, Clock, OsRandom, Random, SystemClock, TenantId, Timestamp, parse_date,
+};
 use bespin_proof::Prover;
 use bespin_table::{Condition, Key, Row, Transaction, keys};
 use serde_json::json;
@@ -51,6 +53,17 @@ impl World {
         }
         let cloud = Cloud::open_with(&settings, Arc::new(SystemClock), random).await.unwrap();
         Self { cloud: Arc::new(cloud) }
+    }
+
+    /// The same with another clock for what ages in a process, and replayable ids and waits.
+    pub async fn open_at(settings: LocalSettings, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+        Self { cloud: Arc::new(Cloud::open_with(&settings, clock, random).await.unwrap()) }
+    }
+
+    /// Another process over the same stores, with caches and faults of its own.
+    #[must_use]
+    pub fn another(&self, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+        Self { cloud: Arc::new(self.cloud.another(clock, random)) }
     }
 
     /// The joined parts, for looking behind the requests.

@@ -65,7 +65,8 @@ impl Connector {
         let (service, operation) = target.rsplit_once('.').unwrap_or_default();
         let store = self.store(service, target)?;
         let origin = origin(request.uri());
-        let call = Call { operation, body: request.body().bytes().unwrap_or_default(), origin: &origin };
+        let body = self.faults.sabotaged(operation, request.body().bytes().unwrap_or_default());
+        let call = Call { operation, body: &body, origin: &origin };
 
         // A call over the network always lets other tasks run. Without this, tasks on a single-threaded
         // runtime would never interleave, and tests of concurrency would test nothing.

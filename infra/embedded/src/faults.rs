@@ -1,5 +1,9 @@
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
 
 /// Something that goes wrong with one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,6 +54,17 @@ impl Fault {
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
     plan: Arc<Mutex<Plan>>,
+    sabotage: Arc<Mutex<Option<Sabotage>>>,
+}
+
+/// Changes the body of a call before the store sees it. It is handed the name of the operation.
+#[derive(Clone)]
+struct Sabotage(Arc<dyn Fn(&str, &mut Value) + Send + Sync>);
+
+impl fmt::Debug for Sabotage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sabotage(..)")
+    }
 }
 
 #[derive(Debug, Default)]
@@ -58,6 +73,7 @@ struct Plan {
     random: Option<Random>,
     calls_until_stop: Option<u64>,
     calls: BTreeMap<String, u64>,
+    met: HashMap<Fault, u64>,
 }
 
 #[derive(Debug)]
@@ -111,8 +127,24 @@ impl Faults {
     /// Takes back every fault planned, drawn or stopped at. The counts of calls stay.
     pub fn clear(&self) {
         let mut plan = self.lock();
-        let calls = std::mem::take(&mut plan.calls);
-        *plan = Plan { calls, ..Plan::default() };
+        let (calls, met) = (std::mem::take(&mut plan.calls), std::mem::take(&mut plan.met));
+        *plan = Plan { calls, met, ..Plan::default() };
+    }
+
+    /// Lets `change` have its way with the body of every further call before the store sees it, as if the code that
+    /// sent it were broken: a check that finds no sabotage would find no bug either. Stays through [`Faults::clear`].
+    pub fn sabotage(&self, change: impl Fn(&str, &mut Value) + Send + Sync + 'static) {
+        let mut sabotage = self.sabotage.lock().unwrap_or_else(PoisonError::into_inner);
+        *sabotage = Some(Sabotage(Arc::new(change)));
+    }
+
+    /// The body as the store gets to see it.
+    pub(crate) fn sabotaged<'b>(&self, operation: &str, body: &'b [u8]) -> Cow<'b, [u8]> {
+        let sabotage = self.sabotage.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(Sabotage(change)) = sabotage else { return Cow::Borrowed(body) };
+        let Ok(mut value) = serde_json::from_slice(body) else { return Cow::Borrowed(body) };
+        change(operation, &mut value);
+        Cow::Owned(value.to_string().into_bytes())
     }
 
     /// Attempts of `operation` that reached the connector so far, those that met a fault included.
@@ -124,6 +156,11 @@ impl Faults {
     /// then stops after each of them in turn.
     pub fn total_calls(&self) -> u64 {
         self.lock().calls.values().sum()
+    }
+
+    /// How often each fault was met so far, planned or drawn.
+    pub fn met(&self) -> HashMap<Fault, u64> {
+        self.lock().met.clone()
     }
 
     /// Planned faults that no call has met yet; zero at the end of a test shows that all of them happened.
@@ -142,6 +179,9 @@ impl Faults {
         }
         let planned = plan.planned.get_mut(operation).and_then(VecDeque::pop_front);
         let fault = planned.or_else(|| plan.random.as_mut().and_then(|random| random.draw(operation)));
+        if let Some(fault) = fault {
+            *plan.met.entry(fault).or_default() += 1;
+        }
         fault.map_or(Fate::Answered, Fate::Faulted)
     }
 

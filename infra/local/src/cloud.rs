@@ -44,18 +44,37 @@ impl Cloud {
             }
         };
         let edge_settings = edge_settings(settings, pepper(folder.as_ref(), &*random)?);
-        let request_clock = RequestClock { clock: Arc::clone(&clock), header_counts: settings.test_clock };
-        // On a developer's machine every answer tells what it cost.
-        let surface = edge_settings.surface(Arc::new(request_clock), Arc::clone(&random), true);
         let connection = match &settings.dynamodb {
             None => embedded.connection(),
             Some(url) => connection_to(url)?,
         };
-        let deps = Deps::new(&connection, edge_settings, clock, random);
+        let deps = Deps::new(&connection, edge_settings, clock.clone(), random);
         deps.table.create_if_absent().await?;
         deps.entitlements.catalogue().await?;
+        Ok(Self::joined(embedded, deps, clock, folder, settings.test_clock))
+    }
+
+    /// Another process over the same embedded stores: the same settings and secrets, but caches and faults of its own.
+    #[must_use]
+    pub fn another(&self, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+        let embedded = Embedded::new(self.embedded.dynamodb().clone(), self.embedded.sqs().clone());
+        let settings = Settings::clone(&self.deps.settings);
+        let deps = Deps::new(&embedded.connection(), settings, clock.clone(), random);
+        Self::joined(embedded, deps, clock, None, self.test_clock)
+    }
+
+    fn joined(
+        embedded: Embedded,
+        deps: Deps,
+        clock: Arc<dyn Clock>,
+        folder: Option<DataFolder>,
+        test_clock: bool,
+    ) -> Self {
+        let request_clock = RequestClock { clock, header_counts: test_clock };
+        // On a developer's machine every answer tells what it cost.
+        let surface = deps.settings.surface(Arc::new(request_clock), Arc::clone(&deps.random), true);
         let router = surface.wrap(routes(&deps));
-        Ok(Self { embedded, deps, router, folder, test_clock: settings.test_clock })
+        Self { embedded, deps, router, folder, test_clock }
     }
 
     /// All routes, as strangers see them.

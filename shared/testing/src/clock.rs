@@ -14,6 +14,11 @@ impl StoppedClock {
         Self(Arc::new(Mutex::new(now)))
     }
 
+    /// Sets the clock.
+    pub fn set(&self, now: Timestamp) {
+        *self.0.lock().unwrap() = now;
+    }
+
     /// Sets the clock forward, or back when negative.
     pub fn advance_seconds(&self, seconds: i64) {
         let mut now = self.0.lock().unwrap();
