@@ -1,9 +1,9 @@
 # A line each. Only Rust is needed; a target that needs more says so.
-.PHONY: run demo prove test test-dynamodb-local lint deny advisories fmt bench
+.PHONY: run demo prove simulate test test-dynamodb-local lint deny advisories fmt bench
 
 CARGO ?= cargo
 # What is given on the command line of make reaches the programs, too.
-export TENANT STORE
+export TENANT STORE SEED HISTORIES SABOTAGE
 
 run: ## the whole product on this machine, http://localhost:8000
 	@$(CARGO) run -p bespin-local --bin bespin-local
@@ -13,6 +13,9 @@ demo: ## two public series through the API, and their daily brief
 
 prove: ## every counter computed anew from the ledgers; TENANT=<id>, STORE=aws
 	@$(CARGO) run --quiet -p bespin-local --bin bespin-prove
+
+simulate: ## random histories with faults: SEED=0 HISTORIES=1000; SABOTAGE=all shows that bugs are found
+	@$(CARGO) run --quiet --release -p bespin-simulator --bin bespin-simulate
 
 test: ## every test; by cargo-nextest where it is installed, else by cargo
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then $(CARGO) test --workspace --doc --quiet && $(CARGO) nextest run --workspace $(NEXTEST); \

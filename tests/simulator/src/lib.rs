@@ -1,1 +1,65 @@
-//! Random histories with faults, and the checks that every one must pass.
+//! Random histories: tenants at work through several processes at once, a store that falters, processes that die, an
+//! operator who changes plans and prices meanwhile, and clocks that step over midnights and month ends. Whatever
+//! happens, every limit holds (I1), every key has one effect (I2), and the ledger is what was answered and what every
+//! counter says (I3).
+//!
+//! A history is plain data and follows from its seed ([`History::draw`]). Playing it ([`play`]) is repeatable to the last
+//! byte: one thread, time that passes at once, ids and waits from the seed. A history that fails is cut down to a
+//! shortest one that still fails ([`shrink`]). [`Sabotage`] breaks what the product sends to the store; histories must
+//! notice each kind.
+//!
+//! No function takes messages from a queue yet. Where one does, a round also delivers them: twice, late, out of order.
+
+mod check;
+mod draw;
+mod history;
+mod play;
+mod sabotage;
+mod shrink;
+mod telling;
+
+pub use history::{Call, Ceilings, Death, History, Order, OrderKind, Round, Wish};
+pub use play::{Played, play};
+pub use sabotage::Sabotage;
+pub use shrink::shrink;
+
+use std::fmt;
+
+/// Which promise was broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Promise {
+    /// I1: no hard limit is passed.
+    Limits,
+    /// I2: one key, one effect, one answer.
+    Keys,
+    /// I3: what was answered is in the ledger once, and nothing else is.
+    Ledger,
+    /// I4: nobody sees what is another tenant's.
+    Walls,
+    /// Faults that pass are never seen by a client; every answer is one that the contract allows.
+    Answers,
+    /// I3 from inside: every counter is the sum of the ledger.
+    Proof,
+}
+
+/// A broken promise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Which.
+    pub promise: Promise,
+    /// What was seen.
+    pub seen: String,
+}
+
+impl Violation {
+    /// `Err` with what was seen, unless `kept`.
+    pub(crate) fn unless(kept: bool, promise: Promise, seen: impl FnOnce() -> String) -> Result<(), Self> {
+        if kept { Ok(()) } else { Err(Self { promise, seen: seen() }) }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.promise, self.seen)
+    }
+}

@@ -1,0 +1,151 @@
+//! A history from its seed.
+
+use bespin_primitives::{Random, SeededRandom, Timestamp};
+
+use crate::{Call, Ceilings, Death, History, Order, OrderKind, Round, Wish};
+
+/// Where something ends: days, months, a leap February, a year.
+const BORDERS: [&str; 6] = [
+    "2026-03-01T00:00:00Z",
+    "2028-02-29T00:00:00Z",
+    "2028-03-01T00:00:00Z",
+    "2026-02-01T00:00:00Z",
+    "2026-05-01T00:00:00Z",
+    "2027-01-01T00:00:00Z",
+];
+
+/// Weights that floats cannot add up.
+const WEIGHTS: [u64; 4] = [2_000_000, 333_333, 5_200_000, 1_000];
+
+/// How far clocks step between rounds, in seconds. All steps together stay below the seven days of a key.
+const STEPS: [i64; 10] = [0, 0, 1, 1, 4, 6, 30, 43_200, 86_400, -2];
+
+/// How far the clocks of a round differ, in microseconds: around a border some calls fall before it, some after.
+const SKEWS: [i64; 5] = [0, 0, 1, -1, 900_000];
+
+struct Dice(SeededRandom);
+
+impl Dice {
+    fn below(&self, bound: u64) -> u64 {
+        self.0.below(bound)
+    }
+
+    fn pick<T: Copy>(&self, from: &[T]) -> T {
+        from[self.index(from.len())]
+    }
+
+    fn index(&self, bound: usize) -> usize {
+        usize::try_from(self.below(bound as u64)).unwrap_or_default()
+    }
+
+    fn small(&self, bound: u8) -> u8 {
+        u8::try_from(self.below(u64::from(bound))).unwrap_or_default()
+    }
+
+    fn one_in(&self, chances: u64) -> bool {
+        self.below(chances) == 0
+    }
+}
+
+impl History {
+    /// The history of a seed.
+    pub fn draw(seed: u64) -> Self {
+        let dice = Dice(SeededRandom::new(seed ^ 0x5EED));
+        // The first numbers of neighbouring seeds are alike.
+        dice.below(1);
+        let processes = 1 + dice.index(3);
+        let tenants: Vec<Ceilings> = (0..=dice.index(3)).map(|_| ceilings(&dice)).collect();
+        let mut history = Self { seed, processes, weight: dice.pick(&WEIGHTS), tenants, rounds: Vec::new() };
+        let border = Timestamp::parse_rfc3339(dice.pick(&BORDERS)).unwrap_or(Timestamp::MIN);
+        let mut now = border.plus_seconds(-dice.pick(&[0, 1, 3, 10]));
+        for _ in 0..2 + dice.index(4) {
+            let round = round(&dice, &history, now);
+            history.rounds.push(round);
+            now = now.plus_seconds(dice.pick(&STEPS));
+        }
+        history
+    }
+}
+
+fn ceilings(dice: &Dice) -> Ceilings {
+    Ceilings {
+        credits: 4 + dice.below(20),
+        tool_cap: 1 + dice.below(8),
+        brief_cap: dice.below(3),
+        tools_a_day: 1 + dice.below(5),
+        briefs_a_day: 1 + dice.below(2),
+    }
+}
+
+fn round(dice: &Dice, history: &History, now: Timestamp) -> Round {
+    let deaths = (0..history.processes)
+        .filter(|_| dice.one_in(6))
+        .map(|process| Death { process, after: dice.below(30) })
+        .collect();
+    let mut calls: Vec<Call> = (0..2 + dice.index(9)).map(|_| call(dice, history)).collect();
+    if dice.one_in(2) {
+        crowd(dice, history, &mut calls);
+    }
+    let orders = (0..2).filter(|_| dice.one_in(3)).map(|_| order(dice, history)).collect();
+    Round {
+        now,
+        fault_seed: dice.below(u64::MAX),
+        per_mille: dice.pick(&[0, 50, 120, 200]),
+        deaths,
+        orders,
+        calls,
+    }
+}
+
+/// Lets a few others want what one call wants, at the same time: under the same key or another, through any process.
+fn crowd(dice: &Dice, history: &History, calls: &mut Vec<Call>) {
+    let wanted = calls[dice.index(calls.len())].clone();
+    for _ in 0..1 + dice.index(3) {
+        let mut call = Call { process: dice.index(history.processes), ..wanted.clone() };
+        if let Some(key) = call.wish.key_mut().filter(|_| dice.one_in(2)) {
+            *key = dice.small(6);
+        }
+        calls.insert(dice.index(calls.len()), call);
+    }
+}
+
+fn order(dice: &Dice, history: &History) -> Order {
+    let tenant = dice.index(history.tenants.len());
+    let Ceilings { credits, tool_cap, brief_cap, tools_a_day, briefs_a_day } = ceilings(dice);
+    let kind = match dice.below(9) {
+        0 | 1 => OrderKind::Credits(tenant, credits),
+        2 => OrderKind::Caps(tenant, tool_cap, brief_cap),
+        3 | 4 => OrderKind::Limits(tenant, tools_a_day, briefs_a_day),
+        5 => OrderKind::Weight(dice.pick(&WEIGHTS)),
+        6 => OrderKind::ToolsActive(dice.one_in(2)),
+        7 => OrderKind::Suspend(tenant),
+        _ => OrderKind::Resume(tenant),
+    };
+    Order { process: dice.index(history.processes), kind }
+}
+
+fn call(dice: &Dice, history: &History) -> Call {
+    Call {
+        process: dice.index(history.processes),
+        tenant: dice.index(history.tenants.len()),
+        skew_micros: dice.pick(&SKEWS),
+        again: dice.one_in(5),
+        wish: wish(dice),
+    }
+}
+
+fn wish(dice: &Dice) -> Wish {
+    let kpi = dice.index(2);
+    match dice.below(20) {
+        0..7 => Wish::Echo { key: dice.small(6), text: if dice.one_in(20) { 2 } else { dice.small(2) } },
+        7 => Wish::Summary { key: dice.small(6), kpi },
+        8 => Wish::NoTool { key: dice.small(6) },
+        9 | 10 => Wish::Kpi { key: dice.small(3), name: dice.small(2) },
+        11..16 => {
+            let points = (0..=dice.index(5)).map(|_| (1 + dice.small(20), dice.small(9))).collect();
+            Wish::Points { kpi, points }
+        }
+        16..19 => Wish::Brief { key: dice.small(4), day: 5 + 7 * dice.small(4) },
+        _ => Wish::Usage,
+    }
+}

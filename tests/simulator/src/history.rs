@@ -1,0 +1,264 @@
+//! What happens in a history.
+
+use bespin_primitives::Timestamp;
+
+/// Everything that happens, drawn before it happens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct History {
+    /// What it was drawn from.
+    pub seed: u64,
+    /// How many processes serve the tenants, each with caches of its own.
+    pub processes: usize,
+    /// The weight of a tool call at the start, in micro-credits.
+    pub weight: u64,
+    /// What each tenant may use at the start.
+    pub tenants: Vec<Ceilings>,
+    /// One after the other.
+    pub rounds: Vec<Round>,
+}
+
+/// What a tenant may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ceilings {
+    /// Whole credits a month.
+    pub credits: u64,
+    /// Tool calls a month.
+    pub tool_cap: u64,
+    /// Briefs a month.
+    pub brief_cap: u64,
+    /// Tool calls a day.
+    pub tools_a_day: u64,
+    /// Briefs a day.
+    pub briefs_a_day: u64,
+}
+
+/// Things that happen at the same time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Round {
+    /// The present, by the clocks of the processes and of the calls.
+    pub now: Timestamp,
+    /// What the faults of the store are drawn from.
+    pub fault_seed: u64,
+    /// How many of 1,000 store calls meet a fault.
+    pub per_mille: u16,
+    /// Processes that die in it and start anew after it.
+    pub deaths: Vec<Death>,
+    /// What the operator changes.
+    pub orders: Vec<Order>,
+    /// What tenants ask.
+    pub calls: Vec<Call>,
+}
+
+/// The end of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Death {
+    /// Which.
+    pub process: usize,
+    /// After so many of its store calls.
+    pub after: u64,
+}
+
+/// Something the operator, or a tenant's admin, changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// Through which process.
+    pub process: usize,
+    /// What.
+    pub kind: OrderKind,
+}
+
+/// What is changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OrderKind {
+    /// The credits of a tenant's plan.
+    Credits(usize, u64),
+    /// The caps of a tenant's plan: tool calls, briefs.
+    Caps(usize, u64, u64),
+    /// A tenant's daily limits: tool calls, briefs.
+    Limits(usize, u64, u64),
+    /// The weight of a tool call, in micro-credits.
+    Weight(u64),
+    /// Tool calls are switched on or off.
+    ToolsActive(bool),
+    /// A tenant is suspended.
+    Suspend(usize),
+    /// A tenant goes on.
+    Resume(usize),
+}
+
+/// One call of a tenant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    /// Through which process.
+    pub process: usize,
+    /// Whose.
+    pub tenant: usize,
+    /// By how many microseconds its clock is off the round's.
+    pub skew_micros: i64,
+    /// Whether the client asks once more in the next round, although it was answered.
+    pub again: bool,
+    /// What is asked.
+    pub wish: Wish,
+}
+
+/// What a tenant asks.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Wish {
+    /// `echo` of one of a few texts.
+    Echo {
+        /// The idempotency key.
+        key: u8,
+        /// Which text; the last is too large for an item.
+        text: u8,
+    },
+    /// `kpi_summary`.
+    Summary {
+        /// The idempotency key.
+        key: u8,
+        /// Which KPI.
+        kpi: usize,
+    },
+    /// A tool that does not exist.
+    NoTool {
+        /// The idempotency key.
+        key: u8,
+    },
+    /// A new KPI of one of a few names.
+    Kpi {
+        /// The idempotency key.
+        key: u8,
+        /// Which name.
+        name: u8,
+    },
+    /// Points of a KPI: day of February 2026, value.
+    Points {
+        /// Which KPI.
+        kpi: usize,
+        /// The points.
+        points: Vec<(u8, u8)>,
+    },
+    /// The brief of a day of February 2026.
+    Brief {
+        /// The idempotency key.
+        key: u8,
+        /// The day.
+        day: u8,
+    },
+    /// What was used so far.
+    Usage,
+}
+
+impl Wish {
+    /// The endpoint and the key on it, where there is a key.
+    pub fn claim(&self) -> Option<(&'static str, u8)> {
+        match self {
+            Self::Echo { key, .. } | Self::Summary { key, .. } | Self::NoTool { key } => {
+                Some(("tools", *key))
+            }
+            Self::Kpi { key, .. } => Some(("kpis", *key)),
+            Self::Brief { key, .. } => Some(("briefs", *key)),
+            Self::Points { .. } | Self::Usage => None,
+        }
+    }
+}
+
+impl Wish {
+    pub(crate) fn key_mut(&mut self) -> Option<&mut u8> {
+        match self {
+            Self::Echo { key, .. }
+            | Self::Summary { key, .. }
+            | Self::NoTool { key }
+            | Self::Kpi { key, .. }
+            | Self::Brief { key, .. } => Some(key),
+            Self::Points { .. } | Self::Usage => None,
+        }
+    }
+}
+
+impl History {
+    /// The orders of all rounds.
+    pub fn orders(&self) -> impl Iterator<Item = &OrderKind> {
+        self.rounds.iter().flat_map(|round| &round.orders).map(|order| &order.kind)
+    }
+
+    /// The highest that each ceiling of a tenant ever was. A process may go by a ceiling it read up to five seconds
+    /// before, so a lowered one holds everywhere only later.
+    pub fn highest(&self, tenant: usize) -> Ceilings {
+        let mut highest = self.tenants[tenant];
+        for order in self.orders() {
+            match order {
+                OrderKind::Credits(of, credits) if *of == tenant => {
+                    highest.credits = highest.credits.max(*credits);
+                }
+                OrderKind::Caps(of, tools, briefs) if *of == tenant => {
+                    highest.tool_cap = highest.tool_cap.max(*tools);
+                    highest.brief_cap = highest.brief_cap.max(*briefs);
+                }
+                OrderKind::Limits(of, tools, briefs) if *of == tenant => {
+                    highest.tools_a_day = highest.tools_a_day.max(*tools);
+                    highest.briefs_a_day = highest.briefs_a_day.max(*briefs);
+                }
+                _ => {}
+            }
+        }
+        highest
+    }
+
+    /// Every weight a tool call ever had.
+    pub fn weights(&self) -> Vec<u64> {
+        let later = self.orders().filter_map(|order| match order {
+            OrderKind::Weight(weight) => Some(*weight),
+            _ => None,
+        });
+        [self.weight].into_iter().chain(later).collect()
+    }
+
+    /// Whether a tenant was ever suspended.
+    pub fn suspends(&self, tenant: usize) -> bool {
+        self.orders().any(|order| *order == OrderKind::Suspend(tenant))
+    }
+
+    /// Whether tool calls were ever switched off.
+    pub fn switches_tools_off(&self) -> bool {
+        self.orders().any(|order| *order == OrderKind::ToolsActive(false))
+    }
+
+    /// Leaves out a tenant and everything that concerns it.
+    pub(crate) fn remove_tenant(&mut self, tenant: usize) {
+        self.tenants.remove(tenant);
+        for round in &mut self.rounds {
+            round.calls.retain(|call| call.tenant != tenant);
+            round.orders.retain(|order| order.kind.tenant() != Some(tenant));
+            for other in round.calls.iter_mut().map(|call| &mut call.tenant) {
+                *other -= usize::from(*other > tenant);
+            }
+            for other in round.orders.iter_mut().filter_map(|order| order.kind.tenant_mut()) {
+                *other -= usize::from(*other > tenant);
+            }
+        }
+    }
+
+    /// When it ends.
+    pub fn end(&self) -> Timestamp {
+        let last = self.rounds.iter().map(|round| round.now).max();
+        last.unwrap_or(Timestamp::MIN).plus_seconds(10)
+    }
+}
+
+impl OrderKind {
+    /// Whom it concerns; `None` where it concerns all.
+    pub fn tenant(&self) -> Option<usize> {
+        self.clone().tenant_mut().copied()
+    }
+
+    fn tenant_mut(&mut self) -> Option<&mut usize> {
+        match self {
+            Self::Credits(tenant, _)
+            | Self::Caps(tenant, ..)
+            | Self::Limits(tenant, ..)
+            | Self::Suspend(tenant)
+            | Self::Resume(tenant) => Some(tenant),
+            Self::Weight(_) | Self::ToolsActive(_) => None,
+        }
+    }
+}

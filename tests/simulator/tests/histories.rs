@@ -1,0 +1,83 @@
+//! A bounded number of histories for every run of the tests, and that they would notice a bug.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use bespin_simulator::{History, Sabotage, play, shrink};
+
+/// Halves of the seeds, so that they are played side by side.
+fn live_through(seeds: impl Iterator<Item = u64>) {
+    for seed in seeds {
+        if let Err(violation) = play(&History::draw(seed), None) {
+            let shortest = shrink(&History::draw(seed), violation.promise, None);
+            panic!("seed {seed}. {violation}\n\n{shortest}");
+        }
+    }
+}
+
+#[test]
+fn every_promise_is_kept_in_histories_with_even_seeds() {
+    live_through((0..60).step_by(2));
+}
+
+#[test]
+fn every_promise_is_kept_in_histories_with_odd_seeds() {
+    live_through((1..60).step_by(2));
+}
+
+#[test]
+fn a_history_follows_from_its_seed_to_the_last_byte() {
+    for seed in [3, 8] {
+        let history = History::draw(seed);
+        assert_eq!(history, History::draw(seed));
+
+        let (one, other) = (play(&history, None).unwrap(), play(&history, None).unwrap());
+
+        assert_eq!(one.transcript, other.transcript, "seed {seed}");
+        assert_eq!(one, other, "seed {seed}");
+    }
+}
+
+#[track_caller]
+fn assert_caught(sabotage: Sabotage) {
+    let caught = (0..150).find_map(|seed| play(&History::draw(seed), Some(sabotage)).err());
+    assert!(caught.is_some(), "{}", sabotage.what());
+}
+
+#[test]
+fn dropped_conditions_of_counters_and_keys_are_noticed() {
+    assert_caught(Sabotage::NoCeilings);
+    assert_caught(Sabotage::NoKeyCondition);
+}
+
+#[test]
+fn retries_that_are_not_told_from_first_tries_are_noticed() {
+    assert_caught(Sabotage::FreshTokens);
+    assert_caught(Sabotage::CountedTwice);
+}
+
+#[test]
+fn entries_and_counters_that_go_astray_are_noticed() {
+    assert_caught(Sabotage::NoEntry);
+    assert_caught(Sabotage::Yesterday);
+}
+
+#[test]
+fn dropped_conditions_of_points_and_briefs_are_noticed() {
+    assert_caught(Sabotage::NoHeadCondition);
+    assert_caught(Sabotage::NoBriefCondition);
+}
+
+#[test]
+fn a_failing_history_is_cut_down_to_what_fails() {
+    let (history, violation) = (0..150)
+        .find_map(|seed| {
+            let history = History::draw(seed);
+            play(&history, Some(Sabotage::NoEntry)).err().map(|violation| (history, violation))
+        })
+        .unwrap();
+
+    let shortest = shrink(&history, violation.promise, Some(Sabotage::NoEntry));
+
+    let calls: usize = shortest.rounds.iter().map(|round| round.calls.len()).sum();
+    assert!(calls <= 1 && shortest.tenants.len() == 1 && shortest.processes == 1, "{shortest}");
+    assert_eq!(play(&shortest, Some(Sabotage::NoEntry)).unwrap_err().promise, violation.promise);
+}
