@@ -16,6 +16,7 @@ mod error;
 mod fingerprint;
 mod idempotency;
 mod recorder;
+mod refused;
 mod sealed;
 
 pub use error::{IdempotencyConflict, RecordError};
