@@ -10,6 +10,7 @@ use bespin_briefs::Briefs;
 use bespin_entitlements::Entitlements;
 use bespin_kpi::Kpis;
 use bespin_metering::Metering;
+use bespin_notifications::Notifications;
 use bespin_primitives::{Clock, OsRandom, Random, SystemClock};
 use bespin_recording::Recorder;
 use bespin_table::Table;
@@ -39,6 +40,8 @@ pub struct Deps {
     pub kpis: Kpis,
     /// Daily briefs.
     pub briefs: Briefs,
+    /// Preferences, outboxes, and who hears of what.
+    pub notifications: Notifications,
     /// Where ids and keys come from.
     pub random: Arc<dyn Random>,
     /// What the process was told.
@@ -74,6 +77,7 @@ impl Deps {
             audit: Audit::new(table.clone()),
             kpis: Kpis::new(table.clone()),
             briefs: Briefs::new(table.clone()),
+            notifications: Notifications::new(table.clone()),
             random,
             settings: Arc::new(settings),
             failures,
