@@ -46,6 +46,7 @@ impl Deployment {
             per_tenant_per_second: None,
             per_address_per_second: None,
             auth_failures_per_minute: None,
+            brief_runs_queue_url: None,
         };
         // As `Edge::from_env` makes it.
         let clock = Arc::new(ProcessClock(Arc::new(SystemClock)));

@@ -133,6 +133,7 @@ fn edge_settings(settings: &LocalSettings, pepper: Pepper) -> Settings {
         per_tenant_per_second: None,
         per_address_per_second: None,
         auth_failures_per_minute: None,
+        brief_runs_queue_url: None,
     }
 }
 

@@ -7,10 +7,17 @@
 //! ids grow and are unique over all tenants, and no counter is shared to make them so; a notification, its
 //! ledger entry and the progress of the run that made it are one transaction.
 
+mod chunk;
+mod enqueue;
+mod id;
 mod notification;
 mod outbox;
 mod prefs;
+mod recipients;
+mod run;
 
+pub use enqueue::Driver;
 pub use notification::{Notification, NotificationType, Status};
 pub use outbox::{Listing, MAX_EXAMINED, Notifications};
 pub use prefs::{DeliveryMethod, Prefs};
+pub use run::{Counts, Run, RunOrder};

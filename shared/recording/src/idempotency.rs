@@ -14,7 +14,7 @@ use crate::{Fingerprint, IdempotencyConflict};
 pub const KEPT_SECONDS: i64 = 7 * 86_400;
 
 /// A client's key on one endpoint with one body.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     tenant_id: TenantId,
     endpoint: Cow<'static, str>,
@@ -62,7 +62,7 @@ impl Claim {
     }
 
     /// The tenant whose key it is.
-    pub(crate) fn tenant_id(&self) -> TenantId {
+    pub fn tenant_id(&self) -> TenantId {
         self.tenant_id
     }
 
