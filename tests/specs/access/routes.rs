@@ -51,8 +51,10 @@ impl Route {
     }
 }
 
+const MANAGE_API_KEYS: Roles = Roles::AdminOnly("manage API keys");
+
 /// All other routes.
-pub(crate) const ROUTES: [Route; 21] = [
+pub(crate) const ROUTES: [Route; 25] = [
     Route::open_to_any_role("/v1/limits"),
     Route {
         method: "PUT",
@@ -84,6 +86,22 @@ pub(crate) const ROUTES: [Route; 21] = [
         capability: None,
         success: 201,
     },
+    Route { roles: MANAGE_API_KEYS, ..Route::open_to_any_role("/v1/api-keys") },
+    Route {
+        method: "POST",
+        body: Some(|_| json!({"name": "ci"})),
+        roles: MANAGE_API_KEYS,
+        success: 201,
+        ..Route::open_to_any_role("/v1/api-keys")
+    },
+    Route {
+        method: "POST",
+        body: Some(|_| json!({"overlap_seconds": 60})),
+        roles: MANAGE_API_KEYS,
+        success: 201,
+        ..Route::open_to_any_role("/v1/api-keys/{key_id}/rotate")
+    },
+    Route { method: "DELETE", roles: MANAGE_API_KEYS, ..Route::open_to_any_role("/v1/api-keys/{key_id}") },
     Route {
         method: "POST",
         path: "/v1/tools/invoke",
@@ -239,7 +257,7 @@ impl AdminRoute {
     }
 
     fn path_to(&self, objects: &Objects) -> String {
-        let path = self.path.replace("{tenant_id}", &objects.tenant_id);
+        let path = self.path.replace("{tenant_id}", &objects.tenant_id).replace("{key_id}", &objects.key_id);
         path.replace("{event_key}", "tool_invocation").replace("{plan_id}", "growth")
     }
 
@@ -260,7 +278,7 @@ impl AdminRoute {
 }
 
 /// All routes of the operator.
-pub(crate) const ADMIN: [AdminRoute; 15] = [
+pub(crate) const ADMIN: [AdminRoute; 18] = [
     AdminRoute::reading("/v1/admin/metered-events"),
     AdminRoute::changing("POST", "/v1/admin/metered-events", 201, || {
         json!({
@@ -301,6 +319,14 @@ pub(crate) const ADMIN: [AdminRoute; 15] = [
     AdminRoute::reading("/v1/admin/audit"),
     AdminRoute::switching("/v1/admin/tenants/{tenant_id}/suspend"),
     AdminRoute::switching("/v1/admin/tenants/{tenant_id}/resume"),
+    AdminRoute::reading("/v1/admin/tenants/{tenant_id}/api-keys"),
+    AdminRoute::changing(
+        "POST",
+        "/v1/admin/tenants/{tenant_id}/api-keys",
+        201,
+        || json!({"name": "found again"}),
+    ),
+    AdminRoute { method: "DELETE", ..AdminRoute::reading("/v1/admin/tenants/{tenant_id}/api-keys/{key_id}") },
 ];
 
 /// Every route that asks who its caller is.
@@ -312,6 +338,7 @@ pub(crate) fn all() -> impl Iterator<Item = Route> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Objects {
     pub(crate) tenant_id: String,
+    pub(crate) key_id: String,
     pub(crate) kpi_id: String,
     pub(crate) date: String,
     pub(crate) run_id: String,
@@ -320,8 +347,11 @@ pub(crate) struct Objects {
 }
 
 impl Objects {
-    /// An object of every kind that a route may name: a KPI with a point, a brief, a run and a notification.
+    /// An object of every kind that a route may name: a spare API key, a KPI with a point, a brief, a run and a
+    /// notification.
     pub(crate) async fn of(admin: &Actor) -> Self {
+        let spare = admin.post("/v1/api-keys").json(&json!({"name": "spare"})).send().await.expect(201);
+        let key_id = spare["key_id"].as_str().unwrap().to_owned();
         let kpi_id = admin.kpi("Signups").await;
         admin.points(&kpi_id, &[("2026-02-01T00:00:00Z", 1.0)]).send().await.expect(200);
         let date = "2026-02-03".to_owned();
@@ -333,7 +363,7 @@ impl Objects {
         let run_id = Claim::new(&access, "/v1/jobs/daily-brief", key, Fingerprint::of(&json!(null))).id();
         let outbox = admin.get("/v1/notifications/outbox").send().await.expect(200);
         let notification_id = outbox["items"][0]["id"].to_string();
-        Self { tenant_id: admin.tenant_id.clone(), kpi_id, date, run_id, notification_id }
+        Self { tenant_id: admin.tenant_id.clone(), key_id, kpi_id, date, run_id, notification_id }
     }
 }
 
@@ -341,7 +371,7 @@ impl Route {
     /// The path with the ids of `objects`.
     pub(crate) fn path_to(&self, objects: &Objects) -> String {
         let path = self.path.replace("{kpi_id}", &objects.kpi_id).replace("{date}", &objects.date);
-        let path = path.replace("{run_id}", &objects.run_id);
+        let path = path.replace("{key_id}", &objects.key_id).replace("{run_id}", &objects.run_id);
         path.replace("{notification_id}", &objects.notification_id)
     }
 

@@ -26,6 +26,7 @@ async fn anothers_object_in_a_path_or_payload_answers_exactly_like_one_that_neve
     let owner = world.tenant().await;
     let theirs = Objects::of(&owner).await;
     let none = Objects {
+        key_id: never_existed(),
         kpi_id: never_existed(),
         date: "2026-02-04".to_owned(),
         run_id: "0".repeat(40),
@@ -37,6 +38,7 @@ async fn anothers_object_in_a_path_or_payload_answers_exactly_like_one_that_neve
     let id = |route: &Route, objects: &Objects| {
         let named = [
             ("{date}", &objects.date),
+            ("{key_id}", &objects.key_id),
             ("{run_id}", &objects.run_id),
             ("{notification_id}", &objects.notification_id),
         ];
@@ -57,7 +59,7 @@ async fn anothers_object_in_a_path_or_payload_answers_exactly_like_one_that_neve
         assert!(told, "{}: {}", route.name(), seen.1);
         assert_eq!(seen.0, if route.keyed { 200 } else { 404 }, "{}", route.name());
     }
-    assert_eq!(naming.len(), 6);
+    assert_eq!(naming.len(), 8);
     let points = owner.get(&format!("/v1/kpis/{}/latest", theirs.kpi_id)).send().await.expect(200);
     assert_eq!(points["value"].as_f64(), Some(1.0), "nobody else's point came in");
 }
