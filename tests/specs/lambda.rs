@@ -19,6 +19,7 @@ const TOOLS: &str = include_str!("../../events/tools.json");
 const KPIS: &str = include_str!("../../events/kpis.json");
 const ADMIN: &str = include_str!("../../events/admin.json");
 const BILLING: &str = include_str!("../../events/billing.json");
+const NOTIFICATIONS: &str = include_str!("../../events/notifications.json");
 const BRIEFS: &str = include_str!("../../events/briefs.json");
 
 /// What every function of a deployment shares.
@@ -46,6 +47,7 @@ impl Deployment {
             per_tenant_per_second: None,
             per_address_per_second: None,
             auth_failures_per_minute: None,
+            brief_runs_queue_url: None,
         };
         // As `Edge::from_env` makes it.
         let clock = Arc::new(ProcessClock(Arc::new(SystemClock)));
@@ -158,6 +160,27 @@ async fn the_event_of_briefs_makes_the_one_brief_of_its_date() {
 
     assert_eq!(brief["content"]["date"], "2026-01-31");
     assert_eq!(brief["content"]["summary"]["kpis_considered"], 0);
+}
+
+#[tokio::test]
+async fn the_event_of_notifications_shows_what_the_job_put_into_the_outbox() {
+    let deployment = Deployment::new().await;
+    let mut job = deployment.of_new_tenant(BRIEFS).await;
+    send_to(&mut job, "POST", "/v1/jobs/daily-brief");
+    let run = body(&deployment.invoke(bespin_fn_briefs::routes, &job).await, 200);
+    let mut event = event(NOTIFICATIONS);
+    for header in ["x-tenant-id", "x-user-id", "x-api-key"] {
+        event["headers"][header] = job["headers"][header].clone();
+    }
+
+    let outbox = body(&deployment.invoke(bespin_fn_notifications::routes, &event).await, 200);
+
+    assert_eq!(run["notifications_inserted"], 1);
+    let items = outbox["items"].as_array().unwrap();
+    assert_eq!(
+        (items.len(), &items[0]["date"], &items[0]["status"]),
+        (1, &json!("2026-01-31"), &json!("queued"))
+    );
 }
 
 #[tokio::test]

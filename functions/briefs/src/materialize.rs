@@ -2,51 +2,17 @@
 
 use axum::{extract::State, http::StatusCode};
 use bespin_access::{Action, TenantAccess};
-use bespin_briefs::{Brief, BriefOrder, content};
+use bespin_briefs::BriefOrder;
 use bespin_edge::Deps;
 use bespin_entitlements::{Admission, Capability, Standing, admit};
+use bespin_jobs::NewBrief;
 use bespin_metering::MeteredEvent;
-use bespin_primitives::{BriefId, Date, Timestamp};
-use bespin_recording::{Claim, Fingerprint, RecordError, Recording};
-use bespin_web::{Answer, Body, Call, Problem, date, integer};
-use serde_json::json;
+use bespin_recording::{Claim, RecordError, Recording};
+use bespin_web::{Answer, Call, Problem};
+
+use crate::request::Request;
 
 pub(crate) const PATH: &str = "/v1/briefs/materialize";
-
-/// The action in the audit, and the tool that the ledger names.
-const AUDITED: &str = "briefs.materialize";
-const TOOL_NAME: &str = "daily_brief";
-
-/// What the body asks for.
-struct Request {
-    date: Option<Date>,
-    window_days: u32,
-    top_n: u32,
-}
-
-impl Request {
-    fn parse(body: &Body) -> Result<Self, Problem> {
-        let mut fields = body.fields()?;
-        let date = fields.optional("date", date());
-        let window_days = fields.or("window_days", 7, integer(1..=365));
-        let top_n = fields.or("top_n", 3, integer(1..=100));
-        fields.finish(|| {
-            let (window_days, top_n) = (u32::try_from(window_days?).ok()?, u32::try_from(top_n?).ok()?);
-            Some(Self { date: date?, window_days, top_n })
-        })
-    }
-
-    /// Of the request as sent: a retry after midnight without a date is the same request.
-    fn fingerprint(&self) -> Fingerprint {
-        let date = self.date.map(|date| date.to_string());
-        Fingerprint::of(&json!({"date": date, "window_days": self.window_days, "top_n": self.top_n}))
-    }
-
-    fn order(&self, now: Timestamp) -> BriefOrder {
-        let date = self.date.unwrap_or_else(|| now.date());
-        BriefOrder { date, window_days: self.window_days, top_n: self.top_n }
-    }
-}
 
 pub(crate) async fn materialize(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let body = call.json()?;
@@ -93,21 +59,8 @@ async fn make(
     claim: &Claim,
     order: BriefOrder,
 ) -> Result<String, RecordError> {
-    let movements = deps.briefs.movements(access, &deps.kpis, &order).await?;
-    let brief = Brief {
-        id: BriefId::random(&*deps.random),
-        request_id: call.request_id,
-        content: content(&order, movements),
-    };
-    let text = json!(brief).to_string();
-
-    let mut recording = Recording::new(access, call.request_id, call.now).charge(
-        admission,
-        Some(TOOL_NAME),
-        Some(AUDITED),
-        deps.recorder.random(),
-    );
-    let slot = deps.briefs.put(&mut recording.transaction, access, &brief, text.clone()).await?;
+    let NewBrief { recording, slot, text, .. } =
+        deps.daily_brief.draft(access, admission, &order, call.request_id, call.now).await?;
     let recording = deps.recorder.keep_answer(recording, Some(claim), &text).await?;
     match deps.recorder.commit(recording).await {
         Ok(outcome) => Ok(outcome.or(text)),

@@ -115,6 +115,7 @@ fn routes(deps: &Deps) -> Router {
         .merge(bespin_fn_tools::routes(deps.clone()))
         .merge(bespin_fn_kpis::routes(deps.clone()))
         .merge(bespin_fn_briefs::routes(deps.clone()))
+        .merge(bespin_fn_notifications::routes(deps.clone()))
         .merge(bespin_fn_billing::routes(deps.clone()))
         .merge(bespin_fn_admin::routes(deps.clone()))
 }
@@ -132,6 +133,7 @@ fn edge_settings(settings: &LocalSettings, pepper: Pepper) -> Settings {
         per_tenant_per_second: None,
         per_address_per_second: None,
         auth_failures_per_minute: None,
+        brief_runs_queue_url: None,
     }
 }
 

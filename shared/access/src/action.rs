@@ -21,6 +21,10 @@ pub enum Action {
     MaterializeBrief,
     /// Read briefs.
     ReadBriefs,
+    /// Run jobs, and see how far they are.
+    RunJobs,
+    /// Read and change one's own notifications and preferences.
+    UseOwnNotifications,
     /// Set the tenant's daily limits.
     UpdateLimits,
     /// Read limits, usage, plan and ledger.
@@ -37,8 +41,9 @@ impl Action {
             | Self::CreateKpi
             | Self::IngestPoints
             | Self::MaterializeBrief
+            | Self::RunJobs
             | Self::UpdateLimits => role == Role::Admin,
-            Self::ReadKpis | Self::ReadBriefs | Self::ReadBilling => true,
+            Self::ReadKpis | Self::ReadBriefs | Self::UseOwnNotifications | Self::ReadBilling => true,
         }
     }
 
@@ -53,6 +58,8 @@ impl Action {
             Self::ReadKpis => "read KPIs",
             Self::MaterializeBrief => "materialize briefs",
             Self::ReadBriefs => "read briefs",
+            Self::RunJobs => "run jobs",
+            Self::UseOwnNotifications => "use notifications",
             Self::UpdateLimits => "update limits",
             Self::ReadBilling => "read billing",
         }

@@ -72,6 +72,11 @@ impl TenantAccess {
         self.profile.user.id
     }
 
+    /// Who acts, with when it was made.
+    pub fn user(&self) -> &User {
+        &self.profile.user
+    }
+
     /// In what role.
     pub fn role(&self) -> Role {
         self.profile.user.role

@@ -9,9 +9,12 @@ use bespin_audit::Audit;
 use bespin_aws::Connection;
 use bespin_briefs::Briefs;
 use bespin_entitlements::Entitlements;
+use bespin_jobs::{DailyBrief, INLINE_STEPS};
 use bespin_kpi::Kpis;
 use bespin_metering::Metering;
+use bespin_notifications::Notifications;
 use bespin_primitives::{Clock, OsRandom, Random, SystemClock};
+use bespin_queue::{Queue, sqs_client};
 use bespin_recording::Recorder;
 use bespin_table::Table;
 use bespin_web::{FailureLimiter, ProcessClock, Surface};
@@ -42,6 +45,10 @@ pub struct Deps {
     pub kpis: Kpis,
     /// Daily briefs.
     pub briefs: Briefs,
+    /// Preferences, outboxes, and who hears of what.
+    pub notifications: Notifications,
+    /// The job that makes a brief and notifies.
+    pub daily_brief: DailyBrief,
     /// Where ids and keys come from.
     pub random: Arc<dyn Random>,
     /// What the process was told.
@@ -68,16 +75,34 @@ impl Deps {
         let minute = std::num::NonZeroU32::MIN.saturating_add(59);
         let failures =
             settings.auth_failures_per_minute.map(|most| Arc::new(FailureLimiter::new(most, minute)));
+        let entitlements = Arc::new(Entitlements::new(table.clone(), Arc::clone(&clock)));
+        let recorder = Arc::new(Recorder::new(table.clone(), clock, Arc::clone(&random)));
+        let kpis = Kpis::new(table.clone());
+        let briefs = Briefs::new(table.clone());
+        let notifications = Notifications::new(table.clone());
+        let daily_brief = DailyBrief::new(
+            briefs.clone(),
+            kpis.clone(),
+            notifications.clone(),
+            Arc::clone(&recorder),
+            Arc::clone(&entitlements),
+        );
+        let daily_brief = match &settings.brief_runs_queue_url {
+            Some(url) => daily_brief.with_queue(Queue::new(sqs_client(connection), url), INLINE_STEPS),
+            None => daily_brief,
+        };
         Self {
             api_keys: ApiKeys::new(table.clone(), Arc::clone(&access)),
             access,
             tenants: Tenants::new(table.clone()),
-            entitlements: Arc::new(Entitlements::new(table.clone(), Arc::clone(&clock))),
+            entitlements,
             metering: Metering::new(table.clone()),
-            recorder: Arc::new(Recorder::new(table.clone(), clock, Arc::clone(&random))),
+            recorder,
             audit: Audit::new(table.clone()),
-            kpis: Kpis::new(table.clone()),
-            briefs: Briefs::new(table.clone()),
+            kpis,
+            briefs,
+            notifications,
+            daily_brief,
             random,
             settings: Arc::new(settings),
             failures,

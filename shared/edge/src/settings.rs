@@ -33,6 +33,8 @@ pub struct Settings {
     pub per_address_per_second: Option<NonZeroU32>,
     /// Failed authentications an address may make in a minute, in one process; `None` is no limit.
     pub auth_failures_per_minute: Option<NonZeroU32>,
+    /// Where the rest of a large tenant's daily brief goes; `None` does all of it in the request.
+    pub brief_runs_queue_url: Option<String>,
 }
 
 /// The word that lets somebody sign up.
@@ -116,6 +118,7 @@ impl Settings {
             per_tenant_per_second: rate(&lookup, "TENANT_LIMIT_PER_SECOND")?,
             per_address_per_second: rate(&lookup, "ADDRESS_LIMIT_PER_SECOND")?,
             auth_failures_per_minute: rate(&lookup, "AUTH_FAILURES_PER_MINUTE")?,
+            brief_runs_queue_url: lookup("BRIEF_RUNS_QUEUE_URL").filter(|url| !url.is_empty()),
         })
     }
 }

@@ -44,6 +44,11 @@ impl Admission {
             .collect()
     }
 
+    /// Every limit that the charge must keep.
+    pub(crate) fn limits(&self) -> &[Limit] {
+        &self.limits
+    }
+
     fn hard_limits(&self) -> impl Iterator<Item = &Limit> {
         self.limits.iter().filter(|limit| limit.enforcement == Enforcement::Hard)
     }

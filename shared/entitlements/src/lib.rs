@@ -7,6 +7,7 @@
 mod account;
 mod administration;
 mod admission;
+mod allowance;
 mod catalogue;
 mod daily;
 mod error;
@@ -22,6 +23,7 @@ mod summary;
 pub use account::Account;
 pub use administration::MAX_CATALOGUE;
 pub use admission::{Admission, Refusal, admit};
+pub use allowance::Allowance;
 pub use catalogue::Catalogue;
 pub use daily::DailyLimits;
 pub use error::{AdministrationError, EntitlementError};

@@ -72,12 +72,28 @@ pub(crate) fn change(charge: &Charge, day: Date) -> Change {
 pub struct Usage {
     period: BillingPeriod,
     item: Option<Item>,
+    /// What is known to have been charged since the item was read, and on which day.
+    since: Vec<(Charge, Date)>,
 }
 
 impl Usage {
     /// The usage that a month's item tells of; no item, no usage.
     pub fn of(period: BillingPeriod, item: Option<Item>) -> Self {
-        Self { period, item }
+        Self { period, item, since: Vec::new() }
+    }
+
+    /// The same after one more charge of `day`, without another read. Others may have charged meanwhile, so this is the
+    /// least that was used.
+    pub fn note(&mut self, charge: Charge, day: Date) {
+        if let Some((known, _)) =
+            self.since.iter_mut().find(|(known, of)| known.event == charge.event && *of == day)
+        {
+            known.raw_units = known.raw_units.saturating_add(charge.raw_units);
+            known.credits = known.credits.checked_add(charge.credits).unwrap_or(known.credits);
+            known.list_cost = known.list_cost.checked_add(charge.list_cost).unwrap_or(known.list_cost);
+        } else {
+            self.since.push((charge, day));
+        }
     }
 
     /// The month.
@@ -87,7 +103,13 @@ impl Usage {
 
     /// What stands in a counter.
     pub fn counted(&self, counter: Counter) -> Result<u64, TableError> {
-        Ok(self.number(&counter.attribute())?.unwrap_or_default())
+        let read = self.number(&counter.attribute())?.unwrap_or_default();
+        let moved = |(charge, day): &(Charge, Date)| match counter {
+            Counter::Units(event) if event != charge.event => 0,
+            Counter::UnitsOfDay(event, of) if event != charge.event || of != *day => 0,
+            _ => counter.moved_by(charge),
+        };
+        Ok(self.since.iter().map(moved).fold(read, u64::saturating_add))
     }
 
     /// Credits used in the month.
@@ -98,11 +120,13 @@ impl Usage {
     /// Raw units, credits and list cost of one event in the month.
     pub fn of_event(&self, event: MeteredEvent) -> Result<(RawUnits, Credits, Usd), TableError> {
         let [_, credits, list_cost] = attributes_of(event);
-        Ok((
-            self.counted(Counter::Units(event))?,
-            self.number(&credits)?.unwrap_or_default(),
-            self.number(&list_cost)?.unwrap_or_default(),
-        ))
+        let mut credits: Credits = self.number(&credits)?.unwrap_or_default();
+        let mut list_cost: Usd = self.number(&list_cost)?.unwrap_or_default();
+        for (charge, _) in self.since.iter().filter(|(charge, _)| charge.event == event) {
+            credits = credits.checked_add(charge.credits).unwrap_or(credits);
+            list_cost = list_cost.checked_add(charge.list_cost).unwrap_or(list_cost);
+        }
+        Ok((self.counted(Counter::Units(event))?, credits, list_cost))
     }
 
     fn number<T: bespin_table::Attribute>(&self, attribute: &str) -> Result<Option<T>, TableError> {
@@ -121,6 +145,29 @@ mod tests {
     use bespin_primitives::parse_date;
 
     use super::*;
+
+    #[test]
+    fn what_was_charged_since_the_read_counts_in_its_own_counters() {
+        let charge = |event, units: u64| Charge {
+            event,
+            raw_units: units,
+            credits: Credits::from_micros(200_000 * units),
+            list_cost: Usd::from_picos(4 * u128::from(units)),
+        };
+        let (day, next) = (parse_date("2026-02-10").unwrap(), parse_date("2026-02-11").unwrap());
+        let event = MeteredEvent::NotificationEnqueued;
+        let mut usage = Usage::of(BillingPeriod::containing(day), None);
+
+        usage.note(charge(event, 2), day);
+        usage.note(charge(event, 3), day);
+        usage.note(charge(event, 1), next);
+        usage.note(charge(MeteredEvent::DailyBriefGenerated, 1), day);
+
+        assert_eq!(usage.credits().unwrap(), Credits::from_micros(1_400_000));
+        assert_eq!(usage.counted(Counter::UnitsOfDay(event, day)).unwrap(), 5);
+        assert_eq!(usage.counted(Counter::UnitsOfDay(event, next)).unwrap(), 1);
+        assert_eq!(usage.of_event(event).unwrap(), (6, Credits::from_micros(1_200_000), Usd::from_picos(24)));
+    }
 
     #[test]
     fn no_two_counters_of_a_month_share_an_attribute() {

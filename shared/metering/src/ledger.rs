@@ -29,6 +29,8 @@ pub struct LedgerEntry {
     pub user_id: UserId,
     /// The audited action, where the contract has one (gateway.md 14).
     pub action: Option<String>,
+    /// Which of several things that one request did: the id of a notification. None where a request does one.
+    pub subject: Option<String>,
     /// When.
     pub created_at: Timestamp,
 }
@@ -56,6 +58,7 @@ impl Row for LedgerEntry {
         item.set("request_id", &self.request_id);
         item.set("user_id", &self.user_id);
         item.set_some("action", self.action.as_ref());
+        item.set_some("subject", self.subject.as_ref());
         item.set("created_at", &self.created_at);
     }
 
@@ -76,6 +79,7 @@ impl Row for LedgerEntry {
             request_id: item.get("request_id")?,
             user_id: item.get("user_id")?,
             action: item.get_some("action")?,
+            subject: item.get_some("subject")?,
             created_at: item.get("created_at")?,
         })
     }

@@ -10,9 +10,11 @@ mod counter;
 mod event;
 mod ledger;
 mod store;
+mod units;
 
 pub use charge::Charge;
 pub use counter::{Counter, Usage, attributes_of};
 pub use event::{EventDefinition, MeteredEvent};
 pub use ledger::LedgerEntry;
 pub use store::{LedgerListing, MAX_EXAMINED, Metering, Posting, post};
+pub use units::{UnitPosting, post_units};

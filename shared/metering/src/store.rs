@@ -42,9 +42,22 @@ pub fn post(
         request_id: *request_id,
         user_id: access.user_id(),
         action: action.map(str::to_owned),
+        subject: None,
         created_at: *at,
     };
     transaction.put(entry.at(keys::ledger_entry(access.tenant_id(), *at, entry.id)), Condition::absent());
+    move_counters(transaction, access, charge, *at, ceilings)
+}
+
+/// Adds to `transaction` the move of the month's counters, on the condition of `ceilings`. Each month has one such row,
+/// so a transaction moves it once.
+pub(crate) fn move_counters(
+    transaction: &mut Transaction,
+    access: &TenantAccess,
+    charge: &Charge,
+    at: Timestamp,
+    ceilings: &[(Counter, u64)],
+) -> Slot {
     let within = ceilings.iter().fold(Condition::default(), |condition, (counter, ceiling)| {
         condition.and_at_most(&counter.attribute(), ceiling)
     });

@@ -49,7 +49,7 @@ pub enum Problem {
         /// Where it lies.
         sk: String,
     },
-    /// A request has two entries of one event at one instant.
+    /// A request has two entries of one event at one instant, and both are about the same subject or none.
     Doubled {
         /// The second of them.
         entry: EntryId,

@@ -30,7 +30,7 @@ pub(crate) struct Sums {
     pub(crate) numbers: Numbers,
     /// What happened at the instant of the last entry: only there can its double lie.
     instant: Option<Timestamp>,
-    at_instant: HashSet<(RequestId, MeteredEvent)>,
+    at_instant: HashSet<(RequestId, MeteredEvent, Option<String>)>,
 }
 
 impl Sums {
@@ -54,7 +54,7 @@ impl Sums {
             self.instant = Some(entry.created_at);
             self.at_instant.clear();
         }
-        if !self.at_instant.insert((entry.request_id, entry.event)) {
+        if !self.at_instant.insert((entry.request_id, entry.event, entry.subject.clone())) {
             let LedgerEntry { id, request_id, event, .. } = entry;
             return Err(Problem::Doubled { entry: id, request_id, event });
         }

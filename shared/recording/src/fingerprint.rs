@@ -16,6 +16,11 @@ impl Fingerprint {
         Self(Sha256::digest(canonical.as_bytes()).into())
     }
 
+    /// Reads back what [`Fingerprint::to_bytes`] gave.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
     /// Its bytes, as stored.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.0.to_vec()

@@ -1,8 +1,10 @@
 //! What was answered under a client's key.
 
+use std::borrow::Cow;
+
 use bespin_access::TenantAccess;
 use bespin_primitives::{RequestId, TenantId, Timestamp};
-use bespin_table::{Item, Key, StoredText, TableError, keys};
+use bespin_table::{CorruptItem, Item, Key, StoredText, TableError, keys};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
@@ -12,10 +14,10 @@ use crate::{Fingerprint, IdempotencyConflict};
 pub const KEPT_SECONDS: i64 = 7 * 86_400;
 
 /// A client's key on one endpoint with one body.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     tenant_id: TenantId,
-    endpoint: &'static str,
+    endpoint: Cow<'static, str>,
     key: String,
     fingerprint: Fingerprint,
 }
@@ -23,23 +25,56 @@ pub struct Claim {
 impl Claim {
     /// The claim of a key. Users of a tenant share keys; tenants and endpoints do not (gateway.md 4).
     pub fn new(access: &TenantAccess, endpoint: &'static str, key: &str, fingerprint: Fingerprint) -> Self {
-        Self { tenant_id: access.tenant_id(), endpoint, key: key.to_owned(), fingerprint }
+        Self { tenant_id: access.tenant_id(), endpoint: endpoint.into(), key: key.to_owned(), fingerprint }
+    }
+
+    /// Stands for endpoint and key: forty hexadecimal digits that do not tell the client's key.
+    pub fn id(&self) -> String {
+        hash(&self.endpoint, &self.key)
+    }
+
+    /// Puts the claim into the row of something that is longer under way than one request.
+    pub fn write(&self, item: &mut Item) {
+        item.set("tenant_id", &self.tenant_id);
+        item.set("endpoint", &self.endpoint.clone().into_owned());
+        item.set("key", &self.key);
+        item.set("fingerprint", &self.fingerprint.to_bytes());
+    }
+
+    /// Reads back what [`Claim::write`] put there.
+    pub fn read(item: &Item) -> Result<Self, CorruptItem> {
+        let bytes: Vec<u8> = item.get("fingerprint")?;
+        Ok(Self {
+            tenant_id: item.get("tenant_id")?,
+            endpoint: Cow::Owned(item.get("endpoint")?),
+            key: item.get("key")?,
+            fingerprint: Fingerprint::from_bytes(&bytes).ok_or_else(|| item.corrupt("fingerprint"))?,
+        })
+    }
+
+    /// Refuses the key if what is under way under it was asked for with another body.
+    pub fn agree(&self, under_way: &Self) -> Result<(), IdempotencyConflict> {
+        if self.fingerprint == under_way.fingerprint {
+            Ok(())
+        } else {
+            Err(IdempotencyConflict { key: self.key.clone() })
+        }
     }
 
     /// The tenant whose key it is.
-    pub(crate) fn tenant_id(&self) -> TenantId {
+    pub fn tenant_id(&self) -> TenantId {
         self.tenant_id
     }
 
     /// Where its record stands.
     pub fn row(&self) -> Key {
-        keys::idempotency(self.tenant_id, &hash(self.endpoint, &self.key))
+        keys::idempotency(self.tenant_id, &self.id())
     }
 
     /// The record that keeps `answer` until seven days after `now`.
     pub(crate) fn record(&self, request_id: RequestId, answer: &StoredText, now: Timestamp) -> Item {
         let mut item = Item::new(self.row())
-            .with("endpoint", &self.endpoint.to_owned())
+            .with("endpoint", &self.endpoint.clone().into_owned())
             .with("key", &self.key)
             .with("fingerprint", &self.fingerprint.to_bytes())
             .with("request_id", &request_id)

@@ -29,6 +29,12 @@
 //! | sign-ups of an address | `SIGNUPS#<address>` | `<minute>` | the old item of a refused write |
 //! | audit entry of a tenant | `T#<tenant>#AUDIT#<yyyy-mm>` | `<instant>#<entry>` | query, newest first: audit |
 //! | audit entry of the platform | `AUDIT#<yyyy-mm>` | `<instant>#<entry>` | query, newest first: audit |
+//! | notification preferences of a user, in order of the users' creation | `T#<tenant>#PREFS` | `<instant>#<user>` | get: own preferences; query: recipients of a run |
+//! | notification | `T#<tenant>#OUTBOX#<user>` | `N#<id>` | query, newest first: outbox; get: acknowledge |
+//! | a user has its notification of a type and date | `T#<tenant>#OUTBOX#<user>` | `ONCE#<type>#<date>` | batch: recipients of a run; get: outbox of a date |
+//! | what all notifications of a type and date say | `T#<tenant>#NOTICES` | `<type>#<date>` | batch: outbox |
+//! | run of the daily-brief job | `T#<tenant>#RUNS` | `<run>` | get: resume, show; the old item of a refused write |
+//! | millisecond that ids of notifications were made of | `NOTIFICATION_IDS#<millisecond>` | `TAKEN` | batch: the next free one |
 //! | metered event | `CATALOGUE` | `EVENT#<event>` | query: the whole catalogue |
 //! | plan with capabilities and caps | `CATALOGUE` | `PLAN#<plan>` | query: the whole catalogue |
 //! | the catalogue was seeded | `CATALOGUE` | `SEEDED` | query: the whole catalogue |
@@ -241,6 +247,50 @@ pub fn platform_audit_entry(at: Timestamp, entry: AuditEntryId) -> Key {
 /// A month of the platform's audit, oldest first.
 pub fn platform_audit(period: BillingPeriod) -> Range {
     Range::whole(format!("AUDIT#{period}"))
+}
+
+/// How a user wants to be notified. In order of the users' creation, because that is the order in which a run
+/// notifies.
+pub fn notification_prefs(tenant: TenantId, created_at: Timestamp, user: UserId) -> Key {
+    Key::new(notification_prefs_by_creation(tenant).pk, format!("{}#{user}", created_at.sortable()))
+}
+
+/// The preferences of all users of a tenant that ever saved any, oldest user first.
+pub fn notification_prefs_by_creation(tenant: TenantId) -> Range {
+    Range::whole(format!("T#{tenant}#PREFS"))
+}
+
+/// One notification of a user. Sorted by id; the largest is [`MAX_NOTIFICATION_ID`].
+pub fn notification(tenant: TenantId, user: UserId, id: u64) -> Key {
+    Key::new(outbox(tenant, user).pk, format!("N#{id:016}"))
+}
+
+/// The notifications of a user, oldest first.
+pub fn outbox(tenant: TenantId, user: UserId) -> Range {
+    Range::prefix(format!("T#{tenant}#OUTBOX#{user}"), "N#")
+}
+
+/// The largest id of a notification: sixteen digits, and the last integer that every reader of JSON keeps exactly.
+pub const MAX_NOTIFICATION_ID: u64 = (1 << 53) - 1;
+
+/// The mark that a user has its notification of a type and date: there is never a second one.
+pub fn notified_once(tenant: TenantId, user: UserId, notification_type: &str, date: Date) -> Key {
+    Key::new(outbox(tenant, user).pk, format!("ONCE#{notification_type}#{date}"))
+}
+
+/// What all notifications of a type and date say: one row, however many users have one.
+pub fn notice(tenant: TenantId, notification_type: &str, date: Date) -> Key {
+    Key::new(format!("T#{tenant}#NOTICES"), format!("{notification_type}#{date}"))
+}
+
+/// One run of the daily-brief job; `run` stands for endpoint and idempotency key.
+pub fn run(tenant: TenantId, run: &str) -> Key {
+    Key::new(format!("T#{tenant}#RUNS"), run)
+}
+
+/// Whoever put this row may make ids of notifications from this millisecond (counted from 1970).
+pub fn notification_ids(millisecond: u64) -> Key {
+    Key::new(format!("NOTIFICATION_IDS#{millisecond}"), "TAKEN")
 }
 
 /// What was answered under an idempotency key; `hash` stands for endpoint and key.

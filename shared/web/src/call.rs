@@ -139,6 +139,14 @@ impl Call {
     }
 }
 
+impl Call {
+    /// The parameters of the path as fields, for those that are more than text. Faults are at `["path", name]`.
+    pub fn path_fields(&self) -> Fields<'_> {
+        let text = |(name, value): &(String, String)| (name.clone(), Value::String(value.clone()));
+        Fields::new(Cow::Owned(self.path.iter().map(text).collect()), Loc::Root("path"))
+    }
+}
+
 /// Rejects only where the body does not arrive; everything else is for the handler to judge, in its order.
 impl<S: Send + Sync> FromRequest<S> for Call {
     type Rejection = Response;

@@ -89,6 +89,8 @@ fn member() -> impl Strategy<Value = String> {
         "value",
         "date",
         "top_n",
+        "daily_brief_enabled",
+        "delivery_method",
         "event_key",
         "credits_per_unit",
         "plan_id",
@@ -212,6 +214,7 @@ fn no_single_field_is_our_own_fault() {
         ("/v1/kpis".into(), json!({"name": "n", "unit": "u", "description": "d"})),
         (format!("/v1/kpis/{kpi_id}/points:bulk"), json!({"points": [{"ts": "2026-02-01", "value": 1}]})),
         ("/v1/briefs/materialize".into(), json!({"date": "2026-02-01", "window_days": 7, "top_n": 3})),
+        ("/v1/jobs/daily-brief".into(), json!({"date": "2026-02-01", "window_days": 7, "top_n": 3})),
     ];
 
     let served = Cell::new(0);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use bespin_recording::{Claim, Fingerprint};
 use bespin_tests::{Actor, Reply, Request, World};
 use serde_json::{Value, json};
 
@@ -11,6 +12,8 @@ pub(crate) enum Roles {
     /// Admins; members read that they are "not authorized to" do these words.
     AdminOnly(&'static str),
     Any,
+    /// Any role, and each user sees and touches its own only.
+    Own,
 }
 
 /// One route that asks who its caller is.
@@ -51,7 +54,7 @@ impl Route {
 const MANAGE_API_KEYS: Roles = Roles::AdminOnly("manage API keys");
 
 /// All other routes.
-pub(crate) const ROUTES: [Route; 19] = [
+pub(crate) const ROUTES: [Route; 25] = [
     Route::open_to_any_role("/v1/limits"),
     Route {
         method: "PUT",
@@ -159,6 +162,60 @@ pub(crate) const ROUTES: [Route; 19] = [
         body: None,
         keyed: false,
         roles: Roles::Any,
+        capability: None,
+        success: 200,
+    },
+    Route {
+        method: "POST",
+        path: "/v1/jobs/daily-brief",
+        body: Some(|own| json!({"date": own.date})),
+        keyed: true,
+        roles: Roles::AdminOnly("run jobs"),
+        capability: Some("briefs"),
+        success: 200,
+    },
+    Route {
+        method: "GET",
+        path: "/v1/jobs/daily-brief/{run_id}",
+        body: None,
+        keyed: false,
+        roles: Roles::AdminOnly("run jobs"),
+        capability: None,
+        success: 200,
+    },
+    Route {
+        method: "GET",
+        path: "/v1/notifications/prefs",
+        body: None,
+        keyed: false,
+        roles: Roles::Own,
+        capability: None,
+        success: 200,
+    },
+    Route {
+        method: "PUT",
+        path: "/v1/notifications/prefs",
+        body: Some(|_| json!({"daily_brief_enabled": true})),
+        keyed: false,
+        roles: Roles::Own,
+        capability: None,
+        success: 200,
+    },
+    Route {
+        method: "GET",
+        path: "/v1/notifications/outbox",
+        body: None,
+        keyed: false,
+        roles: Roles::Own,
+        capability: None,
+        success: 200,
+    },
+    Route {
+        method: "POST",
+        path: "/v1/notifications/{notification_id}/ack",
+        body: None,
+        keyed: false,
+        roles: Roles::Own,
         capability: None,
         success: 200,
     },
@@ -284,10 +341,14 @@ pub(crate) struct Objects {
     pub(crate) key_id: String,
     pub(crate) kpi_id: String,
     pub(crate) date: String,
+    pub(crate) run_id: String,
+    /// Of the admin who has the objects.
+    pub(crate) notification_id: String,
 }
 
 impl Objects {
-    /// An object of every kind that a route may name: a spare API key, a KPI with a point, and a brief.
+    /// An object of every kind that a route may name: a spare API key, a KPI with a point, a brief, a run and a
+    /// notification.
     pub(crate) async fn of(admin: &Actor) -> Self {
         let spare = admin.post("/v1/api-keys").json(&json!({"name": "spare"})).send().await.expect(201);
         let key_id = spare["key_id"].as_str().unwrap().to_owned();
@@ -295,15 +356,29 @@ impl Objects {
         admin.points(&kpi_id, &[("2026-02-01T00:00:00Z", 1.0)]).send().await.expect(200);
         let date = "2026-02-03".to_owned();
         admin.materialize("the brief of the objects", &date).send().await.expect(200);
-        Self { tenant_id: admin.tenant_id.clone(), key_id, kpi_id, date }
+        let access = admin.access().await;
+        let key = "the run of the objects";
+        let run = admin.post("/v1/jobs/daily-brief").key(key).json(&json!({"date": date}));
+        run.send().await.expect(200);
+        let run_id = Claim::new(&access, "/v1/jobs/daily-brief", key, Fingerprint::of(&json!(null))).id();
+        let outbox = admin.get("/v1/notifications/outbox").send().await.expect(200);
+        let notification_id = outbox["items"][0]["id"].to_string();
+        Self { tenant_id: admin.tenant_id.clone(), key_id, kpi_id, date, run_id, notification_id }
     }
 }
 
 impl Route {
     /// The path with the ids of `objects`.
     pub(crate) fn path_to(&self, objects: &Objects) -> String {
-        let path = self.path.replace("{key_id}", &objects.key_id);
-        path.replace("{kpi_id}", &objects.kpi_id).replace("{date}", &objects.date)
+        let path = self.path.replace("{kpi_id}", &objects.kpi_id).replace("{date}", &objects.date);
+        let path = path.replace("{key_id}", &objects.key_id).replace("{run_id}", &objects.run_id);
+        path.replace("{notification_id}", &objects.notification_id)
+    }
+
+    /// Everything that the tenant's plan must include, in the order in which it is checked.
+    pub(crate) fn capabilities(&self) -> Vec<&'static str> {
+        let second = (self.path == "/v1/jobs/daily-brief").then_some("notifications");
+        self.capability.into_iter().chain(second).collect()
     }
 
     /// Makes of a request to this route one that nothing is wrong with but, perhaps, who sends it.

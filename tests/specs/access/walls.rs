@@ -29,14 +29,21 @@ async fn anothers_object_in_a_path_or_payload_answers_exactly_like_one_that_neve
         key_id: never_existed(),
         kpi_id: never_existed(),
         date: "2026-02-04".to_owned(),
+        run_id: "0".repeat(40),
+        notification_id: "7".repeat(theirs.notification_id.len()),
         ..theirs.clone()
     };
     let caller = world.tenant().await;
     caller.invoke("warm", "echo", &json!({})).send().await.expect(200);
-    let id = |route: &Route, objects: &Objects| match route.path {
-        path if path.contains("{date}") => objects.date.clone(),
-        path if path.contains("{key_id}") => objects.key_id.clone(),
-        _ => objects.kpi_id.clone(),
+    let id = |route: &Route, objects: &Objects| {
+        let named = [
+            ("{date}", &objects.date),
+            ("{key_id}", &objects.key_id),
+            ("{run_id}", &objects.run_id),
+            ("{notification_id}", &objects.notification_id),
+        ];
+        let named = named.into_iter().find(|(placeholder, _)| route.path.contains(placeholder));
+        named.map_or(&objects.kpi_id, |(_, id)| id).clone()
     };
 
     let naming: Vec<Route> =
@@ -47,10 +54,12 @@ async fn anothers_object_in_a_path_or_payload_answers_exactly_like_one_that_neve
 
         let seen = impression(&anothers, &id(route, &theirs));
         assert_eq!(seen, impression(&nothings, &id(route, &none)), "{}", route.name());
-        assert!(seen.1.contains("'<id>' not found"), "{}: {}", route.name(), seen.1);
+        let told =
+            ["'<id>' not found", "Notification <id> not found"].iter().any(|told| seen.1.contains(told));
+        assert!(told, "{}: {}", route.name(), seen.1);
         assert_eq!(seen.0, if route.keyed { 200 } else { 404 }, "{}", route.name());
     }
-    assert_eq!(naming.len(), 6);
+    assert_eq!(naming.len(), 8);
     let points = owner.get(&format!("/v1/kpis/{}/latest", theirs.kpi_id)).send().await.expect(200);
     assert_eq!(points["value"].as_f64(), Some(1.0), "nobody else's point came in");
 }

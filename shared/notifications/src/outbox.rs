@@ -1,0 +1,198 @@
+//! The outbox of a user: what it was notified of, newest first.
+
+use std::collections::HashMap;
+
+use bespin_access::TenantAccess;
+use bespin_primitives::Date;
+use bespin_table::{
+    Change, CommitError, Condition, Cursor, Item, Key, Query, Range, Table, TableError, Transaction, keys,
+};
+use serde_json::Value;
+
+use crate::{
+    Notification, NotificationType, Status,
+    notification::{Envelope, payload},
+};
+
+/// How many notifications one page looks at to find those of one status.
+pub const MAX_EXAMINED: usize = 5_000;
+
+/// How many are asked of the store at a time when most of them may not be wanted.
+const STORE_PAGE: usize = 1_000;
+
+/// How much the payloads of one page may have together, so that an answer stays below what goes through the front
+/// door (6 MB). A page has one notification at least.
+const MAX_PAYLOAD_BYTES: usize = 4_000_000;
+
+/// Notifications, by way of the table.
+#[derive(Debug, Clone)]
+pub struct Notifications {
+    pub(crate) table: Table,
+}
+
+/// Which of the caller's notifications, and which page of them.
+#[derive(Debug, Clone, Default)]
+pub struct Listing {
+    /// Only those about one date.
+    pub date: Option<Date>,
+    /// Only those of one status.
+    pub status: Option<Status>,
+    /// At most so many, at least 1.
+    pub limit: usize,
+    /// Continues behind the page that gave this cursor.
+    pub after: Option<Cursor>,
+}
+
+impl Listing {
+    /// The rows it is about, for reading a cursor.
+    pub fn range(access: &TenantAccess) -> Range {
+        keys::outbox(access.tenant_id(), access.user_id())
+    }
+}
+
+/// A page of rows, and where the next page starts.
+type Page = (Vec<Envelope>, Option<Cursor>);
+
+impl Notifications {
+    /// Over `table`.
+    pub fn new(table: Table) -> Self {
+        Self { table }
+    }
+
+    /// The caller's own newest notifications, whatever their status; at most `limit`. Two round trips.
+    pub async fn newest(&self, access: &TenantAccess, limit: usize) -> Result<Vec<Notification>, TableError> {
+        let listing = Listing { limit, ..Listing::default() };
+        Ok(self.list(access, listing).await?.0)
+    }
+
+    /// A page of the caller's own notifications, newest first, and where the next page starts.
+    ///
+    /// Those of one date are found by their mark, whatever the number of others. A page of one status looks at no more
+    /// than [`MAX_EXAMINED`] notifications, so it may hold fewer than asked for, even none, and still lead on; so
+    /// may one whose payloads are large.
+    pub async fn list(
+        &self,
+        access: &TenantAccess,
+        listing: Listing,
+    ) -> Result<(Vec<Notification>, Option<Cursor>), TableError> {
+        let (envelopes, next) = match listing.date {
+            Some(date) => (self.of_date(access, date, &listing).await?, None),
+            None => self.page(access, &listing).await?,
+        };
+        let payloads = self.payloads(access, &envelopes).await?;
+        let mut bytes = 0;
+        let mut notifications: Vec<Notification> = Vec::with_capacity(envelopes.len());
+        for envelope in envelopes {
+            let (payload, size) = &payloads[&about(&envelope)];
+            bytes += size;
+            if let Some(last) = notifications.last().filter(|_| bytes > MAX_PAYLOAD_BYTES) {
+                let key = keys::notification(access.tenant_id(), access.user_id(), last.id);
+                return Ok((notifications, Some(Cursor::behind(&key))));
+            }
+            notifications.push(envelope.with(payload.clone()));
+        }
+        Ok((notifications, next))
+    }
+
+    /// At most one of each type.
+    async fn of_date(
+        &self,
+        access: &TenantAccess,
+        date: Date,
+        listing: &Listing,
+    ) -> Result<Vec<Envelope>, TableError> {
+        let (tenant_id, user_id) = (access.tenant_id(), access.user_id());
+        let marks =
+            NotificationType::ALL.map(|kind| keys::notified_once(tenant_id, user_id, kind.name(), date));
+        let marks = self.table.get_all(&marks).await?;
+        let ids = marks.values().map(|mark| mark.get("id")).collect::<Result<Vec<u64>, _>>()?;
+        let rows: Vec<Key> = ids.into_iter().map(|id| keys::notification(tenant_id, user_id, id)).collect();
+        let rows = self.table.get_all(&rows).await?;
+        let mut found = rows.values().map(Envelope::read).collect::<Result<Vec<_>, _>>()?;
+        found.retain(|envelope| listing.status.is_none_or(|status| status == envelope.status));
+        found.sort_by_key(|envelope| std::cmp::Reverse(envelope.id));
+        found.truncate(listing.limit);
+        Ok(found)
+    }
+
+    async fn page(&self, access: &TenantAccess, listing: &Listing) -> Result<Page, TableError> {
+        let Listing { status, limit, .. } = *listing;
+        let mut after = listing.after.clone();
+        let mut found = Vec::new();
+        let mut left = MAX_EXAMINED;
+        loop {
+            let page_limit = if status.is_some() { left.min(STORE_PAGE) } else { limit };
+            let query = Query::of(Listing::range(access)).newest_first().limit(page_limit).after(after);
+            let page = self.table.query(query).await?;
+            left = left.saturating_sub(page.items.len());
+            for (number, item) in page.items.iter().enumerate() {
+                let envelope = Envelope::read(item)?;
+                if status.is_none_or(|status| status == envelope.status) {
+                    found.push(envelope);
+                }
+                let more = number + 1 < page.items.len() || page.next.is_some();
+                if found.len() == limit {
+                    return Ok((found, more.then(|| Cursor::behind(&item.key()))));
+                }
+            }
+            after = page.next;
+            if after.is_none() || left == 0 {
+                return Ok((found, after));
+            }
+        }
+    }
+
+    /// What the notifications say, with the size of it as text. One round trip for each hundred dates.
+    async fn payloads(
+        &self,
+        access: &TenantAccess,
+        envelopes: &[Envelope],
+    ) -> Result<HashMap<(NotificationType, Date), (Value, usize)>, TableError> {
+        let mut wanted: Vec<_> = envelopes.iter().map(about).collect();
+        wanted.sort_by_key(|(kind, date)| (kind.name(), *date));
+        wanted.dedup();
+        let key =
+            |(kind, date): (NotificationType, Date)| keys::notice(access.tenant_id(), kind.name(), date);
+        let rows: Vec<Key> = wanted.iter().copied().map(key).collect();
+        let rows = self.table.get_all(&rows).await?;
+        let read = |about| {
+            let row = rows.get(&key(about)).ok_or_else(|| Item::new(key(about)).corrupt("payload"))?;
+            let size = row.get::<String>("payload")?.len();
+            Ok((about, (payload(row)?, size)))
+        };
+        wanted.into_iter().map(read).collect()
+    }
+
+    /// Notes that the caller has seen one of its own notifications, and gives it; `None` where it has none of this id.
+    /// Three round trips, two where it was noted before.
+    pub async fn acknowledge(
+        &self,
+        access: &TenantAccess,
+        id: u64,
+    ) -> Result<Option<Notification>, TableError> {
+        if id > keys::MAX_NOTIFICATION_ID {
+            return Ok(None);
+        }
+        let key = keys::notification(access.tenant_id(), access.user_id(), id);
+        let Some(row) = self.table.get(key.clone()).await? else { return Ok(None) };
+        let envelope = Envelope::read(&row)?;
+        let payloads = self.payloads(access, &[envelope]).await?;
+        if envelope.status != Status::Acked {
+            let mut transaction = Transaction::new();
+            let acked = Change::default().set("status", &Status::Acked.name().to_owned());
+            transaction.update(key, acked, Condition::present());
+            match self.table.commit(transaction).await {
+                Ok(()) => {}
+                Err(CommitError::Table(error)) => return Err(error),
+                Err(CommitError::Refused(_)) => return Ok(None),
+            }
+        }
+        let (payload, _) = &payloads[&about(&envelope)];
+        Ok(Some(Envelope { status: Status::Acked, ..envelope }.with(payload.clone())))
+    }
+}
+
+/// What a notification is about, which is what it says.
+fn about(envelope: &Envelope) -> (NotificationType, Date) {
+    (envelope.notification_type, envelope.date)
+}

@@ -1,0 +1,23 @@
+//! Specifications of notifications and of the job that makes them (gateway.md 8, 9).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "notifications/acknowledge.rs"]
+mod acknowledge;
+#[path = "notifications/cost.rs"]
+mod cost;
+#[path = "notifications/deaths.rs"]
+mod deaths;
+#[path = "notifications/job.rs"]
+mod job;
+#[path = "notifications/large.rs"]
+mod large;
+#[path = "notifications/outbox.rs"]
+mod outbox;
+#[path = "notifications/prefs.rs"]
+mod prefs;
+#[path = "notifications/quota.rs"]
+mod quota;
+#[path = "notifications/races.rs"]
+mod races;
+#[path = "notifications/words.rs"]
+mod words;
