@@ -19,6 +19,7 @@ const TOOLS: &str = include_str!("../../events/tools.json");
 const KPIS: &str = include_str!("../../events/kpis.json");
 const ADMIN: &str = include_str!("../../events/admin.json");
 const BILLING: &str = include_str!("../../events/billing.json");
+const CHAT: &str = include_str!("../../events/chat.json");
 const NOTIFICATIONS: &str = include_str!("../../events/notifications.json");
 const BRIEFS: &str = include_str!("../../events/briefs.json");
 
@@ -181,6 +182,22 @@ async fn the_event_of_notifications_shows_what_the_job_put_into_the_outbox() {
         (items.len(), &items[0]["date"], &items[0]["status"]),
         (1, &json!("2026-01-31"), &json!("queued"))
     );
+}
+
+#[tokio::test]
+async fn the_event_of_chat_is_answered_once_however_often_it_is_delivered() {
+    let deployment = Deployment::new().await;
+    let event = deployment.of_new_tenant(CHAT).await;
+
+    let first = deployment.invoke(bespin_fn_chat::routes, &event).await;
+    let again = deployment.invoke(bespin_fn_chat::routes, &event).await;
+
+    let answer = body(&first, 200);
+    assert!(
+        answer["assistant_message"]["content"].as_str().unwrap().starts_with("No brief found."),
+        "{answer}"
+    );
+    assert_eq!(first["body"], again["body"]);
 }
 
 #[tokio::test]

@@ -116,6 +116,7 @@ fn routes(deps: &Deps) -> Router {
         .merge(bespin_fn_kpis::routes(deps.clone()))
         .merge(bespin_fn_briefs::routes(deps.clone()))
         .merge(bespin_fn_notifications::routes(deps.clone()))
+        .merge(bespin_fn_chat::routes(deps.clone()))
         .merge(bespin_fn_billing::routes(deps.clone()))
         .merge(bespin_fn_admin::routes(deps.clone()))
 }

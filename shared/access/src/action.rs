@@ -25,6 +25,8 @@ pub enum Action {
     RunJobs,
     /// Read and change one's own notifications and preferences.
     UseOwnNotifications,
+    /// Read and lead one's own conversations, ask the cofounder.
+    UseChat,
     /// Set the tenant's daily limits.
     UpdateLimits,
     /// Read limits, usage, plan and ledger.
@@ -43,7 +45,11 @@ impl Action {
             | Self::MaterializeBrief
             | Self::RunJobs
             | Self::UpdateLimits => role == Role::Admin,
-            Self::ReadKpis | Self::ReadBriefs | Self::UseOwnNotifications | Self::ReadBilling => true,
+            Self::ReadKpis
+            | Self::ReadBriefs
+            | Self::UseOwnNotifications
+            | Self::UseChat
+            | Self::ReadBilling => true,
         }
     }
 
@@ -60,6 +66,7 @@ impl Action {
             Self::ReadBriefs => "read briefs",
             Self::RunJobs => "run jobs",
             Self::UseOwnNotifications => "use notifications",
+            Self::UseChat => "use chat",
             Self::UpdateLimits => "update limits",
             Self::ReadBilling => "read billing",
         }

@@ -8,6 +8,7 @@ use bespin_api_keys::ApiKeys;
 use bespin_audit::Audit;
 use bespin_aws::Connection;
 use bespin_briefs::Briefs;
+use bespin_conversations::Conversations;
 use bespin_entitlements::Entitlements;
 use bespin_jobs::{DailyBrief, INLINE_STEPS};
 use bespin_kpi::Kpis;
@@ -47,6 +48,8 @@ pub struct Deps {
     pub briefs: Briefs,
     /// Preferences, outboxes, and who hears of what.
     pub notifications: Notifications,
+    /// Conversations and their messages.
+    pub conversations: Conversations,
     /// The job that makes a brief and notifies.
     pub daily_brief: DailyBrief,
     /// Where ids and keys come from.
@@ -102,6 +105,7 @@ impl Deps {
             kpis,
             briefs,
             notifications,
+            conversations: Conversations::new(table.clone()),
             daily_brief,
             random,
             settings: Arc::new(settings),

@@ -100,15 +100,42 @@ impl Kpis {
     /// All definitions of the tenant with the heads of their series, in order of creation. Reads two items a KPI,
     /// in pages.
     pub async fn all(&self, access: &TenantAccess) -> Result<Vec<(Kpi, Option<SeriesHead>)>, TableError> {
+        let kpis = self.definitions(access).await?;
+        self.with_heads(access, kpis).await
+    }
+
+    /// All definitions of the tenant, in order of creation. Reads one item a KPI, in pages.
+    pub async fn definitions(&self, access: &TenantAccess) -> Result<Vec<Kpi>, TableError> {
+        let range = keys::kpis_by_creation(access.tenant_id());
+        let items = self.table.query_whole(Query::of(range)).await?;
+        Ok(items.iter().map(Kpi::read).collect::<Result<_, _>>()?)
+    }
+
+    /// The same KPIs with the heads of their series. One round trip for each 100.
+    pub async fn with_heads(
+        &self,
+        access: &TenantAccess,
+        kpis: Vec<Kpi>,
+    ) -> Result<Vec<(Kpi, Option<SeriesHead>)>, TableError> {
         let tenant = access.tenant_id();
-        let items = self.table.query_whole(Query::of(keys::kpis_by_creation(tenant))).await?;
-        let kpis: Vec<Kpi> = items.iter().map(Kpi::read).collect::<Result<_, _>>()?;
         let heads: Vec<Key> = kpis.iter().map(|kpi| keys::series_head(tenant, kpi.id)).collect();
         let found = self.table.get_all(&heads).await?;
         kpis.into_iter()
             .zip(heads)
             .map(|(kpi, head)| Ok((kpi, found.get(&head).map(SeriesHead::read).transpose()?)))
             .collect()
+    }
+
+    /// How one KPI, whose head was just read, moved in the `window_days` up to its newest point. All points count,
+    /// future ones, too (gateway.md 5.3).
+    pub async fn latest_change(
+        &self,
+        access: &TenantAccess,
+        kpi: Kpi,
+        head: SeriesHead,
+        window_days: u64,
+    ) -> Result<Option<(Kpi, Change)>, TableError> {
+        Ok(self.changes(access, vec![(kpi, head)], Timestamp::MAX, window_days).await?.pop())
     }
 
     /// How KPIs, whose heads were just read, moved in the `window_days` up to their newest point at or before

@@ -58,6 +58,10 @@ ids! {
     KpiId,
     /// One brief.
     BriefId,
+    /// One conversation of a user.
+    ConversationId,
+    /// One message of a conversation.
+    MessageId,
     /// One ledger entry.
     EntryId,
     /// One entry of an audit log.

@@ -16,7 +16,9 @@ mod time;
 pub use amount::{Credits, PricePerCredit, RawUnits, Usd, WeightPerUnit};
 pub use decimal::{DecimalError, Micros};
 pub use fault::{Fault, FaultKind};
-pub use id::{ApiKeyId, AuditEntryId, BriefId, EntryId, KpiId, RequestId, TenantId, UserId};
+pub use id::{
+    ApiKeyId, AuditEntryId, BriefId, ConversationId, EntryId, KpiId, MessageId, RequestId, TenantId, UserId,
+};
 pub use period::{BillingPeriod, Date, parse_date};
 pub use random::{OsRandom, Random, SeededRandom};
 pub use time::{Clock, SystemClock, Timestamp};

@@ -35,11 +35,16 @@
 //! | what all notifications of a type and date say | `T#<tenant>#NOTICES` | `<type>#<date>` | batch: outbox |
 //! | run of the daily-brief job | `T#<tenant>#RUNS` | `<run>` | get: resume, show; the old item of a refused write |
 //! | millisecond that ids of notifications were made of | `NOTIFICATION_IDS#<millisecond>` | `TAKEN` | batch: the next free one |
+//! | conversation of a user | `T#<tenant>#CHATS#<user>` | `ID#<conversation>` | get: one conversation; condition of every chat |
+//! | conversation in order of creation | `T#<tenant>#CHATS#<user>` | `AT#<instant>#<conversation>` | query, newest first: list |
+//! | question and answer of a conversation | `T#<tenant>#CHAT#<conversation>` | `<instant>#<message>` | query: messages, oldest first |
 //! | metered event | `CATALOGUE` | `EVENT#<event>` | query: the whole catalogue |
 //! | plan with capabilities and caps | `CATALOGUE` | `PLAN#<plan>` | query: the whole catalogue |
 //! | the catalogue was seeded | `CATALOGUE` | `SEEDED` | query: the whole catalogue |
 
-use bespin_primitives::{AuditEntryId, BillingPeriod, Date, EntryId, KpiId, TenantId, Timestamp, UserId};
+use bespin_primitives::{
+    AuditEntryId, BillingPeriod, ConversationId, Date, EntryId, KpiId, MessageId, TenantId, Timestamp, UserId,
+};
 
 /// The primary key of one item.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -291,6 +296,36 @@ pub fn run(tenant: TenantId, run: &str) -> Key {
 /// Whoever put this row may make ids of notifications from this millisecond (counted from 1970).
 pub fn notification_ids(millisecond: u64) -> Key {
     Key::new(format!("NOTIFICATION_IDS#{millisecond}"), "TAKEN")
+}
+
+/// One conversation of a user. Nobody else's partition is this one, so nobody else finds it.
+pub fn conversation(tenant: TenantId, user: UserId, conversation: ConversationId) -> Key {
+    Key::new(format!("T#{tenant}#CHATS#{user}"), format!("ID#{conversation}"))
+}
+
+/// A conversation's place in the order of creation.
+pub fn conversation_by_creation(
+    tenant: TenantId,
+    user: UserId,
+    at: Timestamp,
+    conversation: ConversationId,
+) -> Key {
+    Key::new(format!("T#{tenant}#CHATS#{user}"), format!("AT#{}#{conversation}", at.sortable()))
+}
+
+/// A user's conversations in order of creation.
+pub fn conversations_by_creation(tenant: TenantId, user: UserId) -> Range {
+    Range::prefix(format!("T#{tenant}#CHATS#{user}"), "AT#")
+}
+
+/// A question with its answer; `question` makes the place of two at the same instant different.
+pub fn exchange(tenant: TenantId, conversation: ConversationId, at: Timestamp, question: MessageId) -> Key {
+    Key::new(exchanges(tenant, conversation).pk, format!("{}#{question}", at.sortable()))
+}
+
+/// All exchanges of a conversation, oldest first.
+pub fn exchanges(tenant: TenantId, conversation: ConversationId) -> Range {
+    Range::whole(format!("T#{tenant}#CHAT#{conversation}"))
 }
 
 /// What was answered under an idempotency key; `hash` stands for endpoint and key.

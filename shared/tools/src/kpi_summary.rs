@@ -2,7 +2,7 @@
 
 use bespin_access::TenantAccess;
 use bespin_kpi::{Change, KpiError, Kpis};
-use bespin_primitives::{KpiId, Timestamp};
+use bespin_primitives::KpiId;
 use serde_json::{Map, Value, json};
 
 const DEFAULT_WINDOW_DAYS: u64 = 7;
@@ -41,9 +41,8 @@ async fn answer(access: &TenantAccess, kpis: &Kpis, question: &Question) -> Resu
     let Some(id) = KpiId::parse(&kpi_id) else { return Err(KpiError::NotFound { kpi_id }) };
     let (kpi, head) = kpis.find(access, id).await?.ok_or(KpiError::NotFound { kpi_id: kpi_id.clone() })?;
     let Some(head) = head else { return Err(KpiError::NoPoints { kpi_id }) };
-    // All points count, future ones, too.
-    let changes = kpis.changes(access, vec![(kpi, head)], Timestamp::MAX, question.window_days).await?;
-    changes.into_iter().map(|(_, change)| change).next().ok_or(KpiError::NoPoints { kpi_id })
+    let change = kpis.latest_change(access, kpi, head, question.window_days).await?;
+    change.map(|(_, change)| change).ok_or(KpiError::NoPoints { kpi_id })
 }
 
 impl Question {

@@ -90,6 +90,9 @@ fn member() -> impl Strategy<Value = String> {
         "date",
         "top_n",
         "daily_brief_enabled",
+        "message",
+        "conversation_id",
+        "title",
         "delivery_method",
         "event_key",
         "credits_per_unit",
@@ -215,6 +218,8 @@ fn no_single_field_is_our_own_fault() {
         (format!("/v1/kpis/{kpi_id}/points:bulk"), json!({"points": [{"ts": "2026-02-01", "value": 1}]})),
         ("/v1/briefs/materialize".into(), json!({"date": "2026-02-01", "window_days": 7, "top_n": 3})),
         ("/v1/jobs/daily-brief".into(), json!({"date": "2026-02-01", "window_days": 7, "top_n": 3})),
+        ("/v1/conversations".into(), json!({"title": "t"})),
+        ("/v1/cofounder/chat".into(), json!({"message": "m", "conversation_id": "", "date": "2026-02-01"})),
     ];
 
     let served = Cell::new(0);

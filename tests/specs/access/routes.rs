@@ -54,7 +54,7 @@ impl Route {
 const MANAGE_API_KEYS: Roles = Roles::AdminOnly("manage API keys");
 
 /// All other routes.
-pub(crate) const ROUTES: [Route; 25] = [
+pub(crate) const ROUTES: [Route; 29] = [
     Route::open_to_any_role("/v1/limits"),
     Route {
         method: "PUT",
@@ -87,6 +87,22 @@ pub(crate) const ROUTES: [Route; 25] = [
         success: 201,
     },
     Route { roles: MANAGE_API_KEYS, ..Route::open_to_any_role("/v1/api-keys") },
+    Route { roles: Roles::Own, ..Route::open_to_any_role("/v1/conversations") },
+    Route { roles: Roles::Own, ..Route::open_to_any_role("/v1/conversations/{conversation_id}") },
+    Route {
+        method: "POST",
+        body: Some(|_| json!({"title": "help"})),
+        roles: Roles::Own,
+        success: 201,
+        ..Route::open_to_any_role("/v1/conversations")
+    },
+    Route {
+        method: "POST",
+        body: Some(|_| json!({"message": "help"})),
+        roles: Roles::Own,
+        capability: Some("chat"),
+        ..Route::open_to_any_role("/v1/cofounder/chat")
+    },
     Route {
         method: "POST",
         body: Some(|_| json!({"name": "ci"})),
@@ -344,11 +360,13 @@ pub(crate) struct Objects {
     pub(crate) run_id: String,
     /// Of the admin who has the objects.
     pub(crate) notification_id: String,
+    /// Of the admin who has the objects.
+    pub(crate) conversation_id: String,
 }
 
 impl Objects {
-    /// An object of every kind that a route may name: a spare API key, a KPI with a point, a brief, a run and a
-    /// notification.
+    /// An object of every kind that a route may name: a spare API key, a KPI with a point, a brief, a run, a
+    /// notification and a conversation.
     pub(crate) async fn of(admin: &Actor) -> Self {
         let spare = admin.post("/v1/api-keys").json(&json!({"name": "spare"})).send().await.expect(201);
         let key_id = spare["key_id"].as_str().unwrap().to_owned();
@@ -363,7 +381,10 @@ impl Objects {
         let run_id = Claim::new(&access, "/v1/jobs/daily-brief", key, Fingerprint::of(&json!(null))).id();
         let outbox = admin.get("/v1/notifications/outbox").send().await.expect(200);
         let notification_id = outbox["items"][0]["id"].to_string();
-        Self { tenant_id: admin.tenant_id.clone(), key_id, kpi_id, date, run_id, notification_id }
+        let conversation = admin.post("/v1/conversations").json(&json!({})).send().await.expect(201);
+        let conversation_id = conversation["conversation_id"].as_str().unwrap().to_owned();
+        let tenant_id = admin.tenant_id.clone();
+        Self { tenant_id, key_id, kpi_id, date, run_id, notification_id, conversation_id }
     }
 }
 
@@ -372,6 +393,7 @@ impl Route {
     pub(crate) fn path_to(&self, objects: &Objects) -> String {
         let path = self.path.replace("{kpi_id}", &objects.kpi_id).replace("{date}", &objects.date);
         let path = path.replace("{key_id}", &objects.key_id).replace("{run_id}", &objects.run_id);
+        let path = path.replace("{conversation_id}", &objects.conversation_id);
         path.replace("{notification_id}", &objects.notification_id)
     }
 

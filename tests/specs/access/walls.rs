@@ -31,6 +31,7 @@ async fn anothers_object_in_a_path_or_payload_answers_exactly_like_one_that_neve
         date: "2026-02-04".to_owned(),
         run_id: "0".repeat(40),
         notification_id: "7".repeat(theirs.notification_id.len()),
+        conversation_id: never_existed(),
         ..theirs.clone()
     };
     let caller = world.tenant().await;
@@ -41,6 +42,7 @@ async fn anothers_object_in_a_path_or_payload_answers_exactly_like_one_that_neve
             ("{key_id}", &objects.key_id),
             ("{run_id}", &objects.run_id),
             ("{notification_id}", &objects.notification_id),
+            ("{conversation_id}", &objects.conversation_id),
         ];
         let named = named.into_iter().find(|(placeholder, _)| route.path.contains(placeholder));
         named.map_or(&objects.kpi_id, |(_, id)| id).clone()
@@ -54,12 +56,13 @@ async fn anothers_object_in_a_path_or_payload_answers_exactly_like_one_that_neve
 
         let seen = impression(&anothers, &id(route, &theirs));
         assert_eq!(seen, impression(&nothings, &id(route, &none)), "{}", route.name());
-        let told =
-            ["'<id>' not found", "Notification <id> not found"].iter().any(|told| seen.1.contains(told));
+        let told = ["'<id>' not found", "Notification <id> not found", "Conversation not found"]
+            .iter()
+            .any(|told| seen.1.contains(told));
         assert!(told, "{}: {}", route.name(), seen.1);
         assert_eq!(seen.0, if route.keyed { 200 } else { 404 }, "{}", route.name());
     }
-    assert_eq!(naming.len(), 8);
+    assert_eq!(naming.len(), 9);
     let points = owner.get(&format!("/v1/kpis/{}/latest", theirs.kpi_id)).send().await.expect(200);
     assert_eq!(points["value"].as_f64(), Some(1.0), "nobody else's point came in");
 }
