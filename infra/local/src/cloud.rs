@@ -8,9 +8,10 @@ use bespin_aws::Connection;
 use bespin_edge::{Deps, Settings};
 use bespin_embedded::Embedded;
 use bespin_primitives::{Clock, OsRandom, Random, SystemClock};
+use bespin_queue::sqs_client;
 use data_encoding::HEXLOWER;
 
-use crate::{DataFolder, LocalError, LocalSettings, RequestClock, Storage};
+use crate::{DataFolder, LocalError, LocalSettings, RequestClock, Storage, queues};
 
 const PEPPER_FILE: &str = "pepper";
 
@@ -21,6 +22,7 @@ pub struct Cloud {
     deps: Deps,
     router: Router,
     folder: Option<DataFolder>,
+    clock: Arc<dyn Clock>,
     test_clock: bool,
 }
 
@@ -43,9 +45,13 @@ impl Cloud {
                 (Embedded::open(folder.path())?, Some(folder))
             }
         };
-        let edge_settings = edge_settings(settings, pepper(folder.as_ref(), &*random)?);
+        let mut edge_settings = edge_settings(settings, pepper(folder.as_ref(), &*random)?);
         let connection = match &settings.dynamodb {
-            None => embedded.connection(),
+            None => {
+                let url = queues::create(&sqs_client(&embedded.connection()), queues::BRIEF_RUNS).await?;
+                edge_settings.brief_runs_queue_url = Some(url);
+                embedded.connection()
+            }
             Some(url) => connection_to(url)?,
         };
         let deps = Deps::new(&connection, edge_settings, clock.clone(), random);
@@ -70,11 +76,11 @@ impl Cloud {
         folder: Option<DataFolder>,
         test_clock: bool,
     ) -> Self {
-        let request_clock = RequestClock { clock, header_counts: test_clock };
+        let request_clock = RequestClock { clock: Arc::clone(&clock), header_counts: test_clock };
         // On a developer's machine every answer tells what it cost.
         let surface = deps.settings.surface(Arc::new(request_clock), Arc::clone(&deps.random), true);
         let router = surface.wrap(routes(&deps));
-        Self { embedded, deps, router, folder, test_clock }
+        Self { embedded, deps, router, folder, clock, test_clock }
     }
 
     /// All routes, as strangers see them.
@@ -90,6 +96,14 @@ impl Cloud {
     /// The stores, with their faults.
     pub fn embedded(&self) -> &Embedded {
         &self.embedded
+    }
+
+    /// Does what Lambdas behind queues do, until `stop` is done: the rest of large daily briefs.
+    pub async fn work_off_queues(&self, stop: impl Future<Output = ()>) {
+        let Some(url) = &self.deps.settings.brief_runs_queue_url else { return stop.await };
+        let client = sqs_client(&self.embedded.connection());
+        let handle = |event| bespin_fn_daily_brief_runner::handle(&self.deps, event, self.clock.now());
+        queues::poll(&client, url, handle, stop).await;
     }
 
     /// Deletes what has expired, as the service does by itself; reads never rely on it. Under a test clock nothing is

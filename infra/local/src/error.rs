@@ -5,6 +5,9 @@ use std::path::PathBuf;
 /// Why the local cloud does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
+    /// A queue cannot be made.
+    #[error("the queue {0}")]
+    Queue(String),
     /// A setting makes no sense.
     #[error("{name} must be {expected}, not '{given}'")]
     Setting {

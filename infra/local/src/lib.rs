@@ -11,6 +11,7 @@ mod cloud;
 mod demo_tenant;
 mod error;
 mod folder;
+mod queues;
 mod server;
 mod settings;
 

@@ -89,6 +89,9 @@ impl Server {
         };
         let cloud = Arc::new(self.cloud);
         let embedded = cloud.embedded();
+        let worker = Arc::clone(&cloud);
+        let stopped_worker = until_stopped();
+        let worker = tokio::spawn(async move { worker.work_off_queues(stopped_worker).await });
         let stores: [JoinHandle<()>; 3] = [
             tokio::spawn(serve_dynamodb(embedded.clone(), self.dynamodb, until_stopped())),
             tokio::spawn(serve_sqs(embedded.clone(), self.sqs, until_stopped())),
@@ -102,6 +105,8 @@ impl Server {
         // Nobody listens any more only if everything has ended already.
         let _ = stopping.send(true);
         let ended = time::timeout(PATIENCE, product).await;
+        // What a worker is in the middle of may be cut off: the message comes again.
+        drop(time::timeout(PATIENCE, worker).await);
         for store in stores {
             store.abort();
         }

@@ -22,7 +22,8 @@ pub struct Credentials {
 #[derive(Debug)]
 pub(crate) struct Profile {
     pub(crate) tenant: Tenant,
-    pub(crate) key: StoredKey,
+    /// The key that was shown; none where an admin acts in what it ordered before.
+    pub(crate) key: Option<StoredKey>,
     pub(crate) user: User,
     pub(crate) limits: Option<Item>,
     pub(crate) subscription: Option<Item>,

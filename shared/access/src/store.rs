@@ -15,8 +15,8 @@ use bespin_table::{
 use quick_cache::sync::Cache;
 
 use crate::{
-    AccessError, ApiKey, Caller, Credentials, KeyHash, Pepper, Role, StoredKey, Tenant, TenantAccess, User,
-    caller::Profile,
+    AccessError, Action, ApiKey, Caller, Credentials, KeyHash, Pepper, Role, StoredKey, Tenant, TenantAccess,
+    User, caller::Profile,
 };
 
 /// For how long a caller's profile is believed: a change made by another process shows at the latest then.
@@ -105,12 +105,14 @@ impl Access {
         let known_as = CallerKey { tenant_id, user_id, key_hash };
         if let Some(profile) = self.cached(&known_as) {
             // A key may come to its end while it is believed.
-            let good = profile.key.is_good_at(now);
+            let good = profile.key.as_ref().is_none_or(|key| key.is_good_at(now));
             return if good { Ok(Caller::new(profile)) } else { Err(AccessError::InvalidCredentials) };
         }
         let changes = self.changes.load(Ordering::Acquire);
         let profile = Arc::new(self.load(&known_as, now).await?);
-        self.note_use(tenant_id, &profile.key, now).await;
+        if let Some(key) = &profile.key {
+            self.note_use(tenant_id, key, now).await;
+        }
         if self.changes.load(Ordering::Acquire) == changes {
             self.callers.insert(known_as, (self.clock.now(), Arc::clone(&profile)));
         }
@@ -176,7 +178,31 @@ impl Access {
             None => return Err(AccessError::UnknownUser),
         };
         let (limits, subscription) = (found.remove(&limits), found.remove(&subscription));
-        Ok(Profile { tenant, key, user, limits, subscription })
+        Ok(Profile { tenant, key: Some(key), user, limits, subscription })
+    }
+
+    /// The proof that a user may act in work that it ordered before, whose request is long answered. No key is shown:
+    /// the order was, so only what takes our own messages from our own queues asks here. Whether the role still allows
+    /// `action` is judged as of now. One round trip.
+    pub async fn on_order(
+        &self,
+        tenant_id: TenantId,
+        user_id: UserId,
+        action: Action,
+    ) -> Result<TenantAccess, AccessError> {
+        let wanted = [
+            keys::tenant(tenant_id),
+            keys::user(tenant_id, user_id),
+            keys::daily_limits(tenant_id),
+            keys::subscription(tenant_id),
+        ];
+        let mut found = self.table.get_all(&wanted).await?;
+        let [tenant, user, limits, subscription] = wanted.map(|key| found.remove(&key));
+        let tenant = tenant.as_ref().ok_or(AccessError::InvalidCredentials)?;
+        let user = user.as_ref().ok_or(AccessError::UnknownUser)?;
+        let tenant = Tenant::read(tenant).map_err(TableError::from)?;
+        let user = User::read(user).map_err(TableError::from)?;
+        Caller::new(Arc::new(Profile { tenant, key: None, user, limits, subscription })).authorise(action)
     }
 
     /// Forgets what is remembered of a tenant's callers, after any change to its keys, users, limits or plan.

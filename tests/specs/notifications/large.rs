@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use aws_lambda_events::event::sqs::SqsEvent;
 use bespin_briefs::BriefOrder;
-use bespin_entitlements::{Capability, DailyLimits, Standing};
+use bespin_entitlements::{Capability, DailyLimits, Standing, SubscriptionStatus};
 use bespin_jobs::{BriefRun, DailyBrief, JobOrder, Progress};
 use bespin_notifications::Run;
 use bespin_primitives::{OsRandom, RequestId, UserId, parse_date};
@@ -12,7 +13,7 @@ use bespin_queue::{Queue, sqs_client};
 use bespin_recording::{Claim, Fingerprint};
 use bespin_table::{Query, keys};
 use bespin_tests::{Actor, World, noon};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::words::{DATE, JOB, MONTH, at_once, counts, entries, run, without_limits};
 
@@ -112,19 +113,22 @@ async fn a_quota_that_ends_in_the_middle_of_a_large_tenant_leaves_the_others_cou
     );
 }
 
-/// The job as a Lambda has it: two steps in the request, the rest through the queue.
-async fn with_queue(world: &World) -> DailyBrief {
-    let sqs = sqs_client(&world.embedded().connection());
-    let made = sqs.create_queue().queue_name("brief-runs").send().await.unwrap();
-    world.deps().daily_brief.clone().with_queue(Queue::new(sqs, made.queue_url().unwrap()), 2)
+/// The address of the queue for what is left of large briefs.
+fn queue_url(world: &World) -> String {
+    world.deps().settings.brief_runs_queue_url.clone().unwrap()
+}
+
+/// The job of a process that does only two steps in the request.
+fn impatient(world: &World) -> DailyBrief {
+    let queue = Queue::new(sqs_client(&world.embedded().connection()), queue_url(world));
+    world.deps().daily_brief.clone().with_queue(queue, 2)
 }
 
 /// The messages that wait in the queue.
 async fn waiting(world: &World) -> Vec<BriefRun> {
     let sqs = sqs_client(&world.embedded().connection());
-    let url = sqs.get_queue_url().queue_name("brief-runs").send().await.unwrap();
-    let url = url.queue_url().unwrap();
-    let received = sqs.receive_message().queue_url(url).max_number_of_messages(10).send().await.unwrap();
+    let receive = sqs.receive_message().queue_url(queue_url(world)).max_number_of_messages(10);
+    let received = receive.send().await.unwrap();
     let bodies = received.messages().iter().map(|message| message.body().unwrap().to_owned());
     bodies.map(|body| serde_json::from_str(&body).unwrap()).collect()
 }
@@ -149,7 +153,7 @@ async fn begin(world: &World, admin: &Actor, job: &DailyBrief) -> Run {
 async fn the_rest_of_a_large_tenant_goes_through_the_queue_and_duplicates_change_nothing() {
     let world = World::open().await;
     let admin = tenant_of(&world, 200).await;
-    let job = with_queue(&world).await;
+    let job = impatient(&world);
 
     let begun = begin(&world, &admin, &job).await;
 
@@ -163,8 +167,8 @@ async fn the_rest_of_a_large_tenant_goes_through_the_queue_and_duplicates_change
     let mut taken_up = 0;
     loop {
         let messages = waiting(&world).await;
-        let Some(BriefRun { run_id, tenant_id }) = messages.last() else { break };
-        assert_eq!((tenant_id, run_id), (&admin.tenant_id, &begun.id()));
+        let Some(BriefRun { run_id, tenant_id, user_id }) = messages.last() else { break };
+        assert_eq!((tenant_id, user_id, run_id), (&admin.tenant_id, &admin.user_id, &begun.id()));
         // Each message is worked off twice, at the same time.
         let resume = || job.resume(&access, run_id, noon(), Some(2));
         let (one, other) = futures::join!(resume(), resume());
@@ -179,4 +183,91 @@ async fn the_rest_of_a_large_tenant_goes_through_the_queue_and_duplicates_change
     );
     assert_eq!(notified(&world, &admin).await, vec![1; 200]);
     world.assert_ledger_equals_counters(&admin, MONTH).await;
+}
+
+const EVENT: &str = include_str!("../../../events/daily-brief-runner.json");
+
+/// The sample event, its first message about this run. Its second one is nobody's.
+fn event(message: &BriefRun) -> SqsEvent {
+    let mut event: Value = serde_json::from_str(EVENT).unwrap();
+    event["Records"][0]["body"] = json!(json!(message).to_string());
+    serde_json::from_value(event).unwrap()
+}
+
+/// The messages of the sample event that the runner failed.
+async fn failed(world: &World, message: &BriefRun) -> Vec<String> {
+    let response = bespin_fn_daily_brief_runner::handle(world.deps(), event(message), noon()).await;
+    response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
+}
+
+const BAD: &str = "2e1424d4-f796-459a-8184-9c92662be6da";
+const GOOD: &str = "19dd0b57-b21e-4ac1-bd88-01bbb068cb78";
+
+#[tokio::test]
+async fn the_runner_works_off_its_sample_event_and_fails_the_bad_message_only() {
+    let world = World::open().await;
+    let admin = tenant_of(&world, 150).await;
+    let begun = begin(&world, &admin, &impatient(&world)).await;
+    let message = BriefRun::rest_of(&begun);
+
+    for _ in 0..2 {
+        assert_eq!(failed(&world, &message).await, [BAD], "a duplicate changes nothing");
+        assert_eq!(notified(&world, &admin).await, vec![1; 150]);
+    }
+
+    let done = admin.get(&format!("{JOB}/{}", begun.id())).send().await.expect(200);
+    assert_eq!((&done["status"], &done["notifications_inserted"]), (&json!("done"), &json!(150)));
+    let entries = entries(&world, &admin).await;
+    assert!(entries.iter().all(|entry| entry.user_id.to_string() == admin.user_id));
+    world.assert_ledger_equals_counters(&admin, MONTH).await;
+}
+
+#[tokio::test]
+async fn what_can_never_succeed_is_taken_off_the_queue_and_what_may_comes_again() {
+    let world = World::open().await;
+    let admin = tenant_of(&world, 150).await;
+    let message = BriefRun::rest_of(&begin(&world, &admin, &impatient(&world)).await);
+    let before = notified(&world, &admin).await;
+
+    world.set_status(&admin, SubscriptionStatus::Suspended).await;
+    assert_eq!(failed(&world, &message).await, [BAD], "a suspended tenant");
+    world.set_status(&admin, SubscriptionStatus::Active).await;
+    let nobody = BriefRun { user_id: world.tenant().await.user_id, ..message.clone() };
+    assert_eq!(failed(&world, &nobody).await, [BAD], "a user of another tenant");
+    let no_run = BriefRun { run_id: "0".repeat(40), ..message.clone() };
+    assert_eq!(failed(&world, &no_run).await, [BAD], "a run that is long over");
+    let nonsense = BriefRun { tenant_id: "nope".to_owned(), ..message.clone() };
+    assert_eq!(
+        failed(&world, &nonsense).await,
+        [GOOD, BAD],
+        "what names no tenant ends with the dead letters"
+    );
+    world.faults().stop_after(1);
+    assert_eq!(failed(&world, &message).await, [GOOD, BAD], "a store that goes away");
+    world.faults().clear();
+
+    assert_eq!(notified(&world, &admin).await, before);
+    assert_eq!(failed(&world, &message).await, [BAD]);
+    assert_eq!(notified(&world, &admin).await, vec![1; 150]);
+}
+
+#[tokio::test]
+async fn a_runner_that_dies_at_any_call_to_the_store_loses_nobody_and_tells_nobody_twice() {
+    for calls in 1.. {
+        let world = World::open().await;
+        let admin = tenant_of(&world, 100).await;
+        let message = BriefRun::rest_of(&begin(&world, &admin, &impatient(&world)).await);
+        world.faults().stop_after(calls);
+        let first = failed(&world, &message).await;
+        world.faults().clear();
+
+        assert_eq!(failed(&world, &message).await, [BAD]);
+
+        assert_eq!(notified(&world, &admin).await, vec![1; 100], "died after {calls} calls");
+        world.assert_ledger_equals_counters(&admin, MONTH).await;
+        if first == [BAD] {
+            assert!(calls > 3, "{calls}");
+            break;
+        }
+    }
 }

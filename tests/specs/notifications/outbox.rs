@@ -181,7 +181,8 @@ async fn a_page_of_one_status_looks_at_a_bounded_number_and_still_leads_to_the_e
     let pages = pages(&admin, "status=queued").await;
 
     assert_eq!(first.expect(200)["items"], json!([]));
-    assert_eq!(first.cost().items_read, 5_000);
+    // And a few of the caller, where it was forgotten meanwhile.
+    assert!((5_000..5_010).contains(&first.cost().items_read), "{:?}", first.cost());
     assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [0, 1]);
     // One date is found by its mark or not at all, whatever the number of the others.
     let by_date = admin.get(&format!("{OUTBOX}?date=2000-01-02")).send().await;
