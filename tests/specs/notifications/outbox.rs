@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bespin_primitives::{RequestId, parse_date};
+use bespin_primitives::{RequestId, Timestamp};
 use bespin_table::{Condition, Item, Transaction, keys};
 use bespin_tests::{Actor, World};
 use serde_json::{Value, json};
@@ -143,8 +143,8 @@ async fn a_cursor_of_anywhere_else_is_refused() {
 
 /// A notification and what it says, as if a run had made it.
 fn rows(access: &bespin_access::TenantAccess, number: u64, status: &str, payload: &Value) -> [Item; 2] {
-    let first = parse_date("2000-01-01").unwrap();
-    let date = first + std::time::Duration::from_secs(86_400) * u32::try_from(number).unwrap();
+    let first = Timestamp::parse_rfc3339("2000-01-01T00:00:00Z").unwrap();
+    let date = first.plus_seconds(86_400 * i64::try_from(number).unwrap()).date();
     let notification = Item::new(keys::notification(access.tenant_id(), access.user_id(), number))
         .with("id", &number)
         .with("type", &"daily_brief".to_owned())
