@@ -126,7 +126,8 @@ async fn pages_lead_through_all_notifications_once_whatever_comes_meanwhile() {
         .map(|item| &item["date"])
         .collect();
     assert_eq!(seen, dates.iter().rev().collect::<Vec<_>>());
-    assert_eq!(pages(&admin, "limit=3").await.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3]);
+    // Whether a full page is the last one is found out with the next, as everywhere.
+    assert_eq!(pages(&admin, "limit=4").await.iter().map(Vec::len).collect::<Vec<_>>(), [4, 2]);
 }
 
 #[tokio::test]
