@@ -25,18 +25,22 @@ fn parse(call: &Call, access: &TenantAccess) -> Result<Option<Listing>, Problem>
     );
     let (date, status, limit, after) = query.finish(|| Some((date?, status?, limit?, after?)))?;
     // A text that is no date, and a status that there is not, match nothing; an empty text filters nothing.
-    let Some(date) = filter(date, parse_date) else { return Ok(None) };
-    let Some(status) = filter(status, Status::parse) else { return Ok(None) };
+    let (Ok(date), Ok(status)) = (filter(date, parse_date), filter(status, Status::parse)) else {
+        return Ok(None);
+    };
     // 0 gives nothing, but less than nothing is taken for a mistake and gives one.
     let limit = usize::try_from(limit).unwrap_or(1);
     Ok((limit > 0).then_some(Listing { date, status, limit, after }))
 }
 
-/// What a filter lets through: everything where none was sent, `None` where nothing can match.
-fn filter<T>(sent: Option<String>, parse: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
+/// A filter that nothing can pass.
+struct MatchesNothing;
+
+/// What must match; `None` where no filter was sent.
+fn filter<T>(sent: Option<String>, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, MatchesNothing> {
     match sent.filter(|text| !text.is_empty()) {
-        None => Some(None),
-        Some(text) => parse(&text).map(Some),
+        None => Ok(None),
+        Some(text) => parse(&text).map(Some).ok_or(MatchesNothing),
     }
 }
 
