@@ -1,7 +1,7 @@
 //! Driving a run: chunk after chunk, until it is done or the time it may take is used up.
 //!
 //! A chunk's transaction stands on four conditions: the run is still the one that was read, no recipient has the
-//! notification, the counters leave room, and nobody took the millisecond of the ids. What is false among them comes
+//! notification, the counters leave room, and nobody took the moment of the ids. What is false among them comes
 //! with the refusal, and the chunk is planned anew with what is known then. So a run may die between any two chunks
 //! and be taken up by anybody, and several may drive it at once.
 
@@ -157,11 +157,11 @@ impl Enqueuing<'_> {
         self.recipients.look_ahead(table, self.driver.access, LOOKED_UP, PAGES_A_STEP).await?;
         let candidates: Vec<UserId> =
             self.recipients.ahead().take(LOOKED_UP).map(|recipient| recipient.user_id).collect();
-        let next = self.run.last_millisecond.map_or(0, |last| last + 1);
-        let mut millisecond = id::millisecond(self.driver.now).max(next);
+        let next = self.run.last_moment.map_or(0, |last| last + 1);
+        let mut moment = id::moment(self.driver.now).max(next);
         for _ in 0..ATTEMPTS {
             let chunk = self.plan(&candidates).await?;
-            match self.try_chunk(&chunk, &mut millisecond, is_last).await? {
+            match self.try_chunk(&chunk, &mut moment, is_last).await? {
                 Tried::Committed => return Ok(true),
                 Tried::Overtaken => return Ok(false),
                 Tried::Refused => {}
@@ -211,13 +211,13 @@ impl Enqueuing<'_> {
     async fn try_chunk(
         &mut self,
         chunk: &Chunk,
-        millisecond: &mut u64,
+        moment: &mut u64,
         is_last: bool,
     ) -> Result<Tried, RecordError> {
-        let next = self.run_after(chunk, *millisecond, is_last);
+        let next = self.run_after(chunk, *moment, is_last);
         let scene = self.driver.scene();
         let mut recording = Recording::new(self.driver.access, next.order.request_id, self.driver.now);
-        let slots = self.write(&mut recording.transaction, &scene, &next, chunk, *millisecond)?;
+        let slots = self.write(&mut recording.transaction, &scene, &next, chunk, *moment)?;
         let answer;
         if next.is_done() {
             scene.put_audit(&mut recording.transaction, &next);
@@ -241,13 +241,13 @@ impl Enqueuing<'_> {
                 let row = self.notifications.table.get(run::key(&self.run.order.claim)).await?;
                 self.take_up(row.as_ref())
             }
-            Err(RecordError::ChangeRefused(refusals)) => self.learn(&slots, &refusals, millisecond).await,
+            Err(RecordError::ChangeRefused(refusals)) => self.learn(&slots, &refusals, moment).await,
             Err(error) => Err(error),
         }
     }
 
     /// The run when the chunk is done.
-    fn run_after(&self, chunk: &Chunk, millisecond: u64, is_last: bool) -> Run {
+    fn run_after(&self, chunk: &Chunk, moment: u64, is_last: bool) -> Run {
         let mut next = self.run.clone();
         next.place = self.recipients.place_after(chunk.len());
         next.counts.inserted += chunk.inserted.len() as u64;
@@ -255,7 +255,7 @@ impl Enqueuing<'_> {
         next.counts.suppressed += chunk.suppressed;
         next.handed_over |= is_last && !next.is_done();
         if !chunk.inserted.is_empty() {
-            next.last_millisecond = Some(millisecond);
+            next.last_moment = Some(moment);
         }
         next
     }
@@ -266,13 +266,13 @@ impl Enqueuing<'_> {
         scene: &Scene<'_>,
         next: &Run,
         chunk: &Chunk,
-        millisecond: u64,
+        moment: u64,
     ) -> Result<Slots, TableError> {
         let run = scene.put_run(transaction, next);
         if let Some(payload) = self.payload {
             scene.put_notice(transaction, next, payload);
         }
-        let insertion = scene.put_notifications(transaction, next, &chunk.inserted, millisecond);
+        let insertion = scene.put_notifications(transaction, next, &chunk.inserted, moment);
         if insertion.is_none() && !chunk.inserted.is_empty() {
             // Not reached: what fits on top of what was used fits by itself. Nobody is counted who is not notified.
             return Err(TableError::Contended);
@@ -285,7 +285,7 @@ impl Enqueuing<'_> {
         &mut self,
         slots: &Slots,
         refusals: &Refusals,
-        millisecond: &mut u64,
+        moment: &mut u64,
     ) -> Result<Tried, RecordError> {
         if let Some(refused) = refusals.of(slots.run) {
             return self.take_up(refused.old.as_ref());
@@ -296,8 +296,8 @@ impl Enqueuing<'_> {
         if let Some(refused) = refusals.of(insertion.counters) {
             self.usage = Usage::of(self.driver.now.period(), refused.old.clone());
         }
-        if refusals.of(insertion.millisecond).is_some() {
-            *millisecond = id::next_free(&self.notifications.table, *millisecond).await?;
+        if refusals.of(insertion.moment).is_some() {
+            *moment = id::next_free(&self.notifications.table, *moment).await?;
         }
         Ok(Tried::Refused)
     }
