@@ -7,6 +7,8 @@
 
 #[path = "notifications/acknowledge.rs"]
 mod acknowledge;
+#[path = "notifications/background.rs"]
+mod background;
 #[path = "notifications/cost.rs"]
 mod cost;
 #[path = "notifications/deaths.rs"]

@@ -24,24 +24,16 @@ fn parse(call: &Call, access: &TenantAccess) -> Result<Option<Listing>, Problem>
         parsed(|text| Cursor::parse(text, &range).ok_or("must be the next_cursor of an earlier page")),
     );
     let (date, status, limit, after) = query.finish(|| Some((date?, status?, limit?, after?)))?;
-    // A text that is no date, and a status that there is not, match nothing; an empty text filters nothing.
-    let (Ok(date), Ok(status)) = (filter(date, parse_date), filter(status, Status::parse)) else {
+    // An empty text filters nothing; a text that is no date, and a status that there is not, match nothing.
+    let (of_date, of_status) = (date.filter(|text| !text.is_empty()), status.filter(|text| !text.is_empty()));
+    let (date, status) =
+        (of_date.as_deref().and_then(parse_date), of_status.as_deref().and_then(Status::parse));
+    if of_date.is_some() != date.is_some() || of_status.is_some() != status.is_some() {
         return Ok(None);
-    };
+    }
     // 0 gives nothing, but less than nothing is taken for a mistake and gives one.
     let limit = usize::try_from(limit).unwrap_or(1);
     Ok((limit > 0).then_some(Listing { date, status, limit, after }))
-}
-
-/// A filter that nothing can pass.
-struct MatchesNothing;
-
-/// What must match; `None` where no filter was sent.
-fn filter<T>(sent: Option<String>, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, MatchesNothing> {
-    match sent.filter(|text| !text.is_empty()) {
-        None => Ok(None),
-        Some(text) => parse(&text).map(Some).ok_or(MatchesNothing),
-    }
 }
 
 pub(crate) async fn list(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {

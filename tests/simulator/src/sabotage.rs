@@ -69,10 +69,9 @@ impl Sabotage {
             }
             let token = body["ClientRequestToken"].as_str().unwrap_or_default().to_owned();
             let is_repeat = !seen.lock().unwrap_or_else(PoisonError::into_inner).insert(token.clone());
-            if self == Self::FreshTokens {
+            if self == Self::FreshTokens || self == Self::CountedTwice && is_repeat {
                 let attempt = tokens.fetch_add(1, Ordering::Relaxed);
                 body["ClientRequestToken"] = json!(format!("{attempt:08}{}", &token[8..]));
-                return;
             }
             if let Some(writes) = body["TransactItems"].as_array_mut() {
                 self.change(writes, is_repeat);
@@ -121,7 +120,8 @@ fn always_true(write: &mut Value) {
         // Any name that is declared will do; there is one in each condition.
         let name = condition.find('#').map(|at| &condition[at..]).unwrap_or_default();
         let name: String = name.chars().take_while(|c| *c == '#' || c.is_ascii_alphanumeric()).collect();
-        let relaxed = format!("({condition}) OR attribute_exists({name}) OR attribute_not_exists({name})");
+        // No parentheses: the store refuses those that change nothing, and AND binds more closely anyway.
+        let relaxed = format!("{condition} OR attribute_exists({name}) OR attribute_not_exists({name})");
         write["ConditionExpression"] = json!(relaxed);
     }
 }

@@ -74,7 +74,10 @@ async fn the_day_of_the_last_use_is_noted_once_a_day_and_costs_a_call_no_more_th
     let admin = world.tenant().await;
     let shown = create(&admin, json!({})).await;
     let actor = holding(&admin, &shown);
-    let last_used = async || list(&admin).await.last().unwrap()["last_used_on"].clone();
+    let last_used = async || {
+        let keys = list(&admin).await;
+        keys.into_iter().find(|key| key["key_id"] == shown["key_id"]).unwrap()["last_used_on"].clone()
+    };
     let call_at = async |now: &str| {
         world.deps().access.forget(actor.access().await.tenant_id());
         actor.get("/v1/limits").at(now).send().await.cost().write_units

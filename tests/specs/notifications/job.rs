@@ -232,9 +232,8 @@ async fn the_same_key_replays_the_first_counts_free_of_charge() {
     member_at(&admin, 5).await;
     world.set_plan(&admin, |plan| plan.included_credits = 0).await;
 
-    // The first call of a day notes that the API key is in use.
-    admin.get(PREFS).at("2026-02-11T07:59:00Z").send().await.expect(200);
-
+    // The first call of a day notes that the key was used on it.
+    admin.get("/v1/limits").at("2026-02-11T07:00:00Z").send().await.expect(200);
     let again = run(&admin, "k", DATE).at("2026-02-11T08:00:00Z").send().await;
 
     assert_eq!((again.status, &again.text), (200, &first.text));

@@ -28,11 +28,7 @@ impl Bound {
             }
             Self::Cap => {
                 let cap = Micros::new(allowance * 1_000_000);
-                world
-                    .set_plan(admin, |plan| {
-                        plan.caps.insert(EVENT.key().to_owned(), cap);
-                    })
-                    .await;
+                world.set_plan(admin, |plan| plan.caps = [(EVENT.key().to_owned(), cap)].into()).await;
             }
             Self::Day => {
                 let limits = DailyLimits { notification_enqueued: allowance, ..DailyLimits::default() };
@@ -113,9 +109,7 @@ async fn of_a_cap_with_a_fraction_the_whole_part_counts() {
     let admin = world.tenant().await;
     members(&admin, 3).await;
     world
-        .set_plan(&admin, |plan| {
-            plan.caps.insert(EVENT.key().to_owned(), Micros::new(2_999_999));
-        })
+        .set_plan(&admin, |plan| plan.caps = [(EVENT.key().to_owned(), Micros::new(2_999_999))].into())
         .await;
 
     assert_eq!(counts(&run(&admin, "k", DATE).send().await), (2, 0, 2));

@@ -4,22 +4,6 @@ use serde_json::{Value, json};
 
 use crate::small_gateway::get_path;
 
-const OPERATIONS: [(&str, &str); 13] = [
-    ("get", "/"),
-    ("get", "/healthz"),
-    ("get", "/openapi.json"),
-    ("post", "/v1/tenants"),
-    ("post", "/v1/users"),
-    ("post", "/v1/tools/invoke"),
-    ("post", "/v1/kpis"),
-    ("get", "/v1/kpis"),
-    ("post", "/v1/kpis/{kpi_id}/points:bulk"),
-    ("get", "/v1/kpis/{kpi_id}/latest"),
-    ("post", "/v1/briefs/materialize"),
-    ("get", "/v1/briefs/latest"),
-    ("get", "/v1/briefs/{date}"),
-];
-
 #[tokio::test]
 async fn the_gateway_tells_its_name_and_its_health() {
     assert_eq!(
@@ -34,19 +18,18 @@ async fn the_openapi_document_describes_every_operation_with_its_errors() {
     let document = get_path("/openapi.json").await.json();
 
     assert_eq!(document["openapi"], "3.1.0");
-    for (method, path) in OPERATIONS {
-        let operation = &document["paths"][path][method];
-        assert!(operation["summary"].is_string(), "{method} {path}");
-        assert_eq!(operation["responses"]["500"]["$ref"], "#/components/responses/Broken", "{method} {path}");
-        for name in path.split('/').filter_map(|step| step.strip_prefix('{')?.strip_suffix('}')) {
-            let parameters = operation["parameters"].as_array().unwrap();
-            let named = |parameter: &Value| resolve(&document, parameter)["name"] == name;
-            assert!(parameters.iter().any(named), "{path} describes {name}");
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            assert!(operation["summary"].is_string(), "{method} {path}");
+            let broken = &operation["responses"]["500"]["$ref"];
+            assert_eq!(broken, "#/components/responses/Broken", "{method} {path}");
+            for name in path.split('/').filter_map(|step| step.strip_prefix('{')?.strip_suffix('}')) {
+                let parameters = operation["parameters"].as_array().unwrap();
+                let named = |parameter: &Value| resolve(&document, parameter)["name"] == name;
+                assert!(parameters.iter().any(named), "{path} describes {name}");
+            }
         }
     }
-    let described: usize =
-        document["paths"].as_object().unwrap().values().map(|p| p.as_object().unwrap().len()).sum();
-    assert_eq!(described, OPERATIONS.len());
 }
 
 #[tokio::test]
