@@ -1,8 +1,14 @@
 //! Specifications of notifications and of the job that makes them (gateway.md 8, 9).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::float_cmp,
+    reason = "units of capacity are multiples of a half, so floats hold them exactly"
+)]
 
 #[path = "notifications/acknowledge.rs"]
 mod acknowledge;
+#[path = "notifications/background.rs"]
+mod background;
 #[path = "notifications/cost.rs"]
 mod cost;
 #[path = "notifications/deaths.rs"]

@@ -21,13 +21,13 @@ pub(crate) const MAX_INSERTED: usize = 30;
 
 /// A notification, its mark, its ledger entry.
 const WRITES_FOR_EACH: usize = 3;
-/// The run, what the notifications say, the millisecond of their ids, the counters, the audit, the kept answer.
+/// The run, what the notifications say, the moment of their ids, the counters, the audit, the kept answer.
 const WRITES_BESIDES: usize = 6;
 /// Left for what else must happen with a chunk, such as its outgoing deliveries.
 const WRITES_FREE: usize = 2;
 
 const _: () = assert!(MAX_INSERTED * WRITES_FOR_EACH + WRITES_BESIDES + WRITES_FREE <= MAX_WRITES);
-const _: () = assert!(MAX_INSERTED as u64 <= id::IDS_IN_A_MILLISECOND);
+const _: () = assert!(MAX_INSERTED as u64 <= id::IDS_IN_A_MOMENT);
 
 /// The tool that ledger and audit name.
 pub(crate) const TOOL_NAME: &str = "daily_brief";
@@ -81,7 +81,7 @@ pub(crate) struct Slots {
 /// The writes by which users are notified.
 #[derive(Debug)]
 pub(crate) struct Insertion {
-    pub(crate) millisecond: Slot,
+    pub(crate) moment: Slot,
     pub(crate) counters: Slot,
     pub(crate) marks: Vec<(UserId, Slot)>,
     /// What all of them are charged together.
@@ -119,13 +119,13 @@ impl Scene<'_> {
         transaction: &mut Transaction,
         run: &Run,
         users: &[UserId],
-        millisecond: u64,
+        moment: u64,
     ) -> Option<Insertion> {
         let allowance = self.allowance.filter(|_| !users.is_empty())?;
         let (total, ceilings) = allowance.of_units(users.len() as u64)?;
-        let taken = id::take(transaction, millisecond, self.now);
+        let taken = id::take(transaction, moment, self.now);
         let made: Vec<(UserId, u64)> =
-            users.iter().enumerate().map(|(index, user)| (*user, id::id(millisecond, index))).collect();
+            users.iter().enumerate().map(|(index, user)| (*user, id::id(moment, index))).collect();
         let marks =
             made.iter().map(|(user, id)| (*user, self.put_notification(transaction, run, *user, *id)));
         let marks = marks.collect();
@@ -139,7 +139,7 @@ impl Scene<'_> {
         let subjects = made.iter().map(|(_, id)| id.to_string());
         let counters =
             post_units(transaction, self.access, &posting, subjects, &total, &ceilings, self.random);
-        Some(Insertion { millisecond: taken, counters, marks, total })
+        Some(Insertion { moment: taken, counters, marks, total })
     }
 
     /// The slot is that of the mark, which is refused where the user has the notification.

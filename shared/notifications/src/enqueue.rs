@@ -1,7 +1,7 @@
 //! Driving a run: chunk after chunk, until it is done or the time it may take is used up.
 //!
 //! A chunk's transaction stands on four conditions: the run is still the one that was read, no recipient has the
-//! notification, the counters leave room, and nobody took the millisecond of the ids. What is false among them comes
+//! notification, the counters leave room, and nobody took the moment of the ids. What is false among them comes
 //! with the refusal, and the chunk is planned anew with what is known then. So a run may die between any two chunks
 //! and be taken up by anybody, and several may drive it at once.
 
@@ -116,7 +116,8 @@ impl Notifications {
         steps: Option<usize>,
     ) -> Result<Run, RecordError> {
         let recipients = Recipients::from(run.place.clone(), run.order.began_at);
-        let mut enqueuing = Enqueuing { notifications: self, driver, run, payload, recipients, usage };
+        let known = Known::default();
+        let mut enqueuing = Enqueuing { notifications: self, driver, run, payload, recipients, known, usage };
         let mut left = steps;
         while !enqueuing.run.is_done() && left != Some(0) {
             let is_last = left == Some(1);
@@ -135,17 +136,18 @@ struct Enqueuing<'a> {
     run: Run,
     payload: Option<&'a Value>,
     recipients: Recipients,
+    known: Known,
     usage: Usage,
 }
 
-/// What one step finds out while it tries.
-struct Found {
+/// What is known of the recipients ahead. Nobody loses a notification, so what was found stays true; that somebody
+/// has none is for the conditions of the transaction to say.
+#[derive(Default)]
+struct Known {
     /// Who has the notification already.
     notified: HashSet<UserId>,
-    /// Whether everybody was looked up.
-    looked_up: bool,
-    /// The millisecond to make ids of.
-    millisecond: u64,
+    /// How many of those ahead were looked up, from the first on.
+    looked_up: usize,
 }
 
 impl Enqueuing<'_> {
@@ -155,15 +157,11 @@ impl Enqueuing<'_> {
         self.recipients.look_ahead(table, self.driver.access, LOOKED_UP, PAGES_A_STEP).await?;
         let candidates: Vec<UserId> =
             self.recipients.ahead().take(LOOKED_UP).map(|recipient| recipient.user_id).collect();
-        let next = self.run.last_millisecond.map_or(0, |last| last + 1);
-        let mut found = Found {
-            notified: HashSet::new(),
-            looked_up: candidates.is_empty(),
-            millisecond: id::millisecond(self.driver.now).max(next),
-        };
+        let next = self.run.last_moment.map_or(0, |last| last + 1);
+        let mut moment = id::moment(self.driver.now).max(next);
         for _ in 0..ATTEMPTS {
-            let chunk = self.plan(&candidates, &mut found).await?;
-            match self.try_chunk(&chunk, &mut found, is_last).await? {
+            let chunk = self.plan(&candidates).await?;
+            match self.try_chunk(&chunk, &mut moment, is_last).await? {
                 Tried::Committed => return Ok(true),
                 Tried::Overtaken => return Ok(false),
                 Tried::Refused => {}
@@ -172,21 +170,30 @@ impl Enqueuing<'_> {
         Err(TableError::Contended.into())
     }
 
-    async fn plan(&self, candidates: &[UserId], found: &mut Found) -> Result<Chunk, TableError> {
+    /// What becomes of the first candidates. At most one round trip, and none where enough is known of them.
+    async fn plan(&mut self, candidates: &[UserId]) -> Result<Chunk, TableError> {
         let room = match self.driver.allowance {
             Some(allowance) => allowance.fitting(MAX_INSERTED as u64, &self.usage)?,
             None => 0,
         };
         let room = usize::try_from(room).unwrap_or(MAX_INSERTED);
-        let chunk = Chunk::plan(candidates, &found.notified, room);
-        // Nobody but by a race has heard of a brief that the run made itself: the marks' conditions find that out. Who
-        // is not notified has no such condition, so they are looked up.
-        if found.looked_up || self.run.order.brief_created && chunk.suppressed == 0 {
+        if self.run.order.brief_created {
+            // Nobody but by a race has heard of a brief that the run made itself: the marks' conditions find that
+            // out. Who is not notified has no such condition, so they are looked up.
+            let chunk = Chunk::plan(candidates, &self.known.notified, room);
+            if chunk.suppressed == 0 {
+                return Ok(chunk);
+            }
+        }
+        let looked_up = self.known.looked_up.min(candidates.len());
+        let chunk = Chunk::plan(&candidates[..looked_up], &self.known.notified, room);
+        if looked_up == candidates.len() || chunk.inserted.len() == MAX_INSERTED {
             return Ok(chunk);
         }
-        found.notified.extend(self.who_has_it(candidates).await?);
-        found.looked_up = true;
-        Ok(Chunk::plan(candidates, &found.notified, room))
+        let notified = self.who_has_it(&candidates[looked_up..]).await?;
+        self.known.notified.extend(notified);
+        self.known.looked_up = candidates.len();
+        Ok(Chunk::plan(candidates, &self.known.notified, room))
     }
 
     /// Who of these has the notification. One round trip.
@@ -204,13 +211,13 @@ impl Enqueuing<'_> {
     async fn try_chunk(
         &mut self,
         chunk: &Chunk,
-        found: &mut Found,
+        moment: &mut u64,
         is_last: bool,
     ) -> Result<Tried, RecordError> {
-        let next = self.run_after(chunk, found, is_last);
+        let next = self.run_after(chunk, *moment, is_last);
         let scene = self.driver.scene();
         let mut recording = Recording::new(self.driver.access, next.order.request_id, self.driver.now);
-        let slots = self.write(&mut recording.transaction, &scene, &next, chunk, found);
+        let slots = self.write(&mut recording.transaction, &scene, &next, chunk, *moment)?;
         let answer;
         if next.is_done() {
             scene.put_audit(&mut recording.transaction, &next);
@@ -221,6 +228,7 @@ impl Enqueuing<'_> {
         match self.driver.recorder.commit(recording).await {
             Ok(Outcome::Recorded) => {
                 self.recipients.done_with(chunk.len());
+                self.known.looked_up = self.known.looked_up.saturating_sub(chunk.len());
                 if let Some(insertion) = slots.insertion {
                     self.usage.note(insertion.total, self.driver.now.date());
                 }
@@ -233,13 +241,13 @@ impl Enqueuing<'_> {
                 let row = self.notifications.table.get(run::key(&self.run.order.claim)).await?;
                 self.take_up(row.as_ref())
             }
-            Err(RecordError::ChangeRefused(refusals)) => self.learn(&slots, &refusals, found).await,
+            Err(RecordError::ChangeRefused(refusals)) => self.learn(&slots, &refusals, moment).await,
             Err(error) => Err(error),
         }
     }
 
     /// The run when the chunk is done.
-    fn run_after(&self, chunk: &Chunk, found: &Found, is_last: bool) -> Run {
+    fn run_after(&self, chunk: &Chunk, moment: u64, is_last: bool) -> Run {
         let mut next = self.run.clone();
         next.place = self.recipients.place_after(chunk.len());
         next.counts.inserted += chunk.inserted.len() as u64;
@@ -247,7 +255,7 @@ impl Enqueuing<'_> {
         next.counts.suppressed += chunk.suppressed;
         next.handed_over |= is_last && !next.is_done();
         if !chunk.inserted.is_empty() {
-            next.last_millisecond = Some(found.millisecond);
+            next.last_moment = Some(moment);
         }
         next
     }
@@ -258,14 +266,18 @@ impl Enqueuing<'_> {
         scene: &Scene<'_>,
         next: &Run,
         chunk: &Chunk,
-        found: &Found,
-    ) -> Slots {
+        moment: u64,
+    ) -> Result<Slots, TableError> {
         let run = scene.put_run(transaction, next);
         if let Some(payload) = self.payload {
             scene.put_notice(transaction, next, payload);
         }
-        let insertion = scene.put_notifications(transaction, next, &chunk.inserted, found.millisecond);
-        Slots { run, insertion }
+        let insertion = scene.put_notifications(transaction, next, &chunk.inserted, moment);
+        if insertion.is_none() && !chunk.inserted.is_empty() {
+            // Not reached: what fits on top of what was used fits by itself. Nobody is counted who is not notified.
+            return Err(TableError::Contended);
+        }
+        Ok(Slots { run, insertion })
     }
 
     /// What stood in the way of a chunk.
@@ -273,19 +285,19 @@ impl Enqueuing<'_> {
         &mut self,
         slots: &Slots,
         refusals: &Refusals,
-        found: &mut Found,
+        moment: &mut u64,
     ) -> Result<Tried, RecordError> {
         if let Some(refused) = refusals.of(slots.run) {
             return self.take_up(refused.old.as_ref());
         }
         let Some(insertion) = &slots.insertion else { return Err(TableError::Contended.into()) };
         let refused = insertion.marks.iter().filter(|(_, slot)| refusals.of(*slot).is_some());
-        found.notified.extend(refused.map(|(user, _)| *user));
+        self.known.notified.extend(refused.map(|(user, _)| *user));
         if let Some(refused) = refusals.of(insertion.counters) {
             self.usage = Usage::of(self.driver.now.period(), refused.old.clone());
         }
-        if refusals.of(insertion.millisecond).is_some() {
-            found.millisecond = id::next_free(&self.notifications.table, found.millisecond).await?;
+        if refusals.of(insertion.moment).is_some() {
+            *moment = id::next_free(&self.notifications.table, *moment).await?;
         }
         Ok(Tried::Refused)
     }
@@ -297,6 +309,7 @@ impl Enqueuing<'_> {
         let run = Run::read(row).map_err(TableError::from)?;
         self.run.order.claim.agree(&run.order.claim)?;
         self.recipients = Recipients::from(run.place.clone(), run.order.began_at);
+        self.known.looked_up = 0;
         self.payload = None;
         self.run = run;
         Ok(Tried::Overtaken)

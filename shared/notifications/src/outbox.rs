@@ -24,6 +24,9 @@ const STORE_PAGE: usize = 1_000;
 /// door (6 MB). A page has one notification at least.
 const MAX_PAYLOAD_BYTES: usize = 4_000_000;
 
+/// How many payloads are read at a time: what one batched read takes.
+const PAYLOADS_TOGETHER: usize = 100;
+
 /// Notifications, by way of the table.
 #[derive(Debug, Clone)]
 pub struct Notifications {
@@ -79,17 +82,20 @@ impl Notifications {
             Some(date) => (self.of_date(access, date, &listing).await?, None),
             None => self.page(access, &listing).await?,
         };
-        let payloads = self.payloads(access, &envelopes).await?;
         let mut bytes = 0;
         let mut notifications: Vec<Notification> = Vec::with_capacity(envelopes.len());
-        for envelope in envelopes {
-            let (payload, size) = &payloads[&about(&envelope)];
-            bytes += size;
-            if let Some(last) = notifications.last().filter(|_| bytes > MAX_PAYLOAD_BYTES) {
-                let key = keys::notification(access.tenant_id(), access.user_id(), last.id);
-                return Ok((notifications, Some(Cursor::behind(&key))));
+        // What goes beyond the page is not even read, but for the last batch.
+        for some in envelopes.chunks(PAYLOADS_TOGETHER) {
+            let payloads = self.payloads(access, some).await?;
+            for envelope in some {
+                let (payload, size) = &payloads[&about(envelope)];
+                bytes += size;
+                if let Some(last) = notifications.last().filter(|_| bytes > MAX_PAYLOAD_BYTES) {
+                    let key = keys::notification(access.tenant_id(), access.user_id(), last.id);
+                    return Ok((notifications, Some(Cursor::behind(&key))));
+                }
+                notifications.push(envelope.with(payload.clone()));
             }
-            notifications.push(envelope.with(payload.clone()));
         }
         Ok((notifications, next))
     }

@@ -55,8 +55,8 @@ pub struct Run {
     pub(crate) counts: Counts,
     /// Whether somebody was answered before the run was done, and the rest went to the queue.
     pub(crate) handed_over: bool,
-    /// The last millisecond that ids were made of.
-    pub(crate) last_millisecond: Option<u64>,
+    /// The last moment that ids were made of.
+    pub(crate) last_moment: Option<u64>,
     /// How many steps were done; 0 is not stored yet.
     pub(crate) steps: u64,
 }
@@ -69,7 +69,7 @@ impl Run {
             place: Place::Saved(None),
             counts: Counts::default(),
             handed_over: false,
-            last_millisecond: None,
+            last_moment: None,
             steps: 0,
         }
     }
@@ -147,7 +147,7 @@ impl Run {
             .with("steps", &(self.steps + 1))
             .with("expires_at", &began_at.plus_seconds(bespin_recording::KEPT_SECONDS).epoch_seconds());
         claim.write(&mut row);
-        row.set_some("last_millisecond", self.last_millisecond.as_ref());
+        row.set_some("last_moment", self.last_moment.as_ref());
         let (group, behind) = match &self.place {
             Place::Saved(behind) => (SAVED, behind.as_ref()),
             Place::Unsaved(behind) => (UNSAVED, behind.as_ref()),
@@ -186,7 +186,7 @@ impl Run {
                 suppressed: row.get("suppressed")?,
             },
             handed_over: row.get("handed_over")?,
-            last_millisecond: row.get_some("last_millisecond")?,
+            last_moment: row.get_some("last_moment")?,
             steps: row.get("steps")?,
         })
     }

@@ -34,7 +34,7 @@
 //! | a user has its notification of a type and date | `T#<tenant>#OUTBOX#<user>` | `ONCE#<type>#<date>` | batch: recipients of a run; get: outbox of a date |
 //! | what all notifications of a type and date say | `T#<tenant>#NOTICES` | `<type>#<date>` | batch: outbox |
 //! | run of the daily-brief job | `T#<tenant>#RUNS` | `<run>` | get: resume, show; the old item of a refused write |
-//! | millisecond that ids of notifications were made of | `NOTIFICATION_IDS#<millisecond>` | `TAKEN` | batch: the next free one |
+//! | moment that ids of notifications were made of | `NOTIFICATION_IDS#<moment>` | `TAKEN` | batch: the next free one |
 //! | conversation of a user | `T#<tenant>#CHATS#<user>` | `ID#<conversation>` | get: one conversation; condition of every chat |
 //! | conversation in order of creation | `T#<tenant>#CHATS#<user>` | `AT#<instant>#<conversation>` | query, newest first: list |
 //! | question and answer of a conversation | `T#<tenant>#CHAT#<conversation>` | `<instant>#<message>` | query: messages, oldest first |
@@ -293,9 +293,10 @@ pub fn run(tenant: TenantId, run: &str) -> Key {
     Key::new(format!("T#{tenant}#RUNS"), run)
 }
 
-/// Whoever put this row may make ids of notifications from this millisecond (counted from 1970).
-pub fn notification_ids(millisecond: u64) -> Key {
-    Key::new(format!("NOTIFICATION_IDS#{millisecond}"), "TAKEN")
+/// Whoever put this row may make ids of notifications from this moment, a sixteenth of a millisecond (counted from
+/// 1970).
+pub fn notification_ids(moment: u64) -> Key {
+    Key::new(format!("NOTIFICATION_IDS#{moment}"), "TAKEN")
 }
 
 /// One conversation of a user. Nobody else's partition is this one, so nobody else finds it.
