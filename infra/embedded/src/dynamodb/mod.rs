@@ -3,11 +3,13 @@
 mod faulted;
 mod operations;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use dynoxide::{Database, DynoxideError};
+use dynoxide::{AttributeValue, Database, DynoxideError, ImportOptions, Item};
+use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
 use crate::connector::{Call, Connector, Reply};
@@ -68,6 +70,47 @@ impl EmbeddedDynamoDb {
     /// it from a timer. AWS takes up to days over it, so reads must not rely on it.
     pub fn sweep_ttl(&self) -> Result<usize, DynoxideError> {
         self.database.sweep_ttl()
+    }
+
+    /// Puts copies of one item into its table and returns how many: each copy is the item with some of its texts and
+    /// numbers replaced by others of the same type, its key among them. Nothing is looked at item by item, so the
+    /// history of years is there in seconds.
+    pub fn put_copies(
+        &self,
+        table: &str,
+        key: &[(&str, &str)],
+        copies: impl IntoIterator<Item = Vec<(&'static str, String)>>,
+    ) -> Result<usize, DynoxideError> {
+        let original = self.item(table, key)?;
+        let copied = |changes: Vec<(&'static str, String)>| {
+            let mut copy = original.clone();
+            for (name, value) in changes {
+                match copy.get_mut(name) {
+                    Some(AttributeValue::S(text) | AttributeValue::N(text)) => *text = value,
+                    _ => {
+                        let reason = format!("the item has no text or number {name:?}");
+                        return Err(DynoxideError::ValidationException(reason));
+                    }
+                }
+            }
+            Ok(copy)
+        };
+        let items: Vec<Item> = copies.into_iter().map(copied).collect::<Result<_, _>>()?;
+        Ok(self.database.import_items(table, items, ImportOptions::default())?.items_imported)
+    }
+
+    fn item(&self, table: &str, key: &[(&str, &str)]) -> Result<Item, DynoxideError> {
+        let key: Map<String, Value> =
+            key.iter().map(|(name, text)| ((*name).to_owned(), json!({"S": text}))).collect();
+        let found = operations::run(
+            &self.database,
+            "GetItem",
+            json!({"TableName": table, "Key": key, "ConsistentRead": true}).to_string().as_bytes(),
+        )?;
+        let absent = || DynoxideError::ValidationException("there is no such item".to_owned());
+        let mut found: HashMap<String, Item> = serde_json::from_slice(&found)
+            .map_err(|error| DynoxideError::InternalServerError(error.to_string()))?;
+        found.remove("Item").ok_or_else(absent)
     }
 
     /// Serves the same tables on `listener`, for the AWS CLI and table viewers, until `shutdown` is done.
