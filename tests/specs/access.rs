@@ -6,6 +6,7 @@
 
 mod access {
     mod anything;
+    mod api_keys;
     mod authentication;
     mod cors;
     mod envelope;

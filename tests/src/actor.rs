@@ -3,7 +3,7 @@
 use bespin_access::{Action, Credentials, TenantAccess};
 use serde_json::{Value, json};
 
-use crate::{Request, World};
+use crate::{Request, World, noon};
 
 /// A user of a tenant, with its credentials.
 #[derive(Debug, Clone)]
@@ -104,7 +104,7 @@ impl Actor {
             user_id: self.user_id.clone(),
             api_key: self.api_key.clone(),
         };
-        let caller = self.world.deps().access.authenticate(&credentials).await.unwrap();
+        let caller = self.world.deps().access.authenticate(&credentials, noon()).await.unwrap();
         caller.authorise(Action::ReadKpis).unwrap()
     }
 }

@@ -1,8 +1,10 @@
-//! The platform admin API (gateway.md 13): metered events, plans, tenants and their subscriptions, the audit.
+//! The platform admin API (gateway.md 13): metered events, plans, tenants with their subscriptions and API
+//! keys, the audit.
 //!
 //! Every route asks for a platform admin key before it looks at anything else. Without one, no route of this function
 //! can be told from a path that does not exist, whatever the method and the body.
 
+mod api_keys;
 mod audit;
 mod events;
 mod plans;
@@ -12,7 +14,7 @@ mod tenants;
 use axum::{
     Router,
     extract::State,
-    routing::{get, post, put},
+    routing::{delete, get, post, put},
 };
 use bespin_access::{OperatedTenant, PlatformAccess};
 use bespin_audit::Author;
@@ -33,6 +35,8 @@ pub fn routes(deps: Deps) -> Router {
         .route("/v1/admin/tenants/{tenant_id}/subscription", put(subscriptions::set))
         .route("/v1/admin/tenants/{tenant_id}/suspend", post(subscriptions::suspend))
         .route("/v1/admin/tenants/{tenant_id}/resume", post(subscriptions::resume))
+        .route("/v1/admin/tenants/{tenant_id}/api-keys", get(api_keys::list).post(api_keys::create))
+        .route("/v1/admin/tenants/{tenant_id}/api-keys/{key_id}", delete(api_keys::revoke))
         .route("/v1/admin/tenants", get(tenants::list))
         .route("/v1/admin/tenants/{tenant_id}", get(tenants::find))
         .route("/v1/admin/audit", get(audit::list))

@@ -1,27 +1,24 @@
 //! `POST /v1/tenants`: a new tenant with its first admin and key, open to all (gateway.md 3.1).
 //!
 //! The answer shows the API key, and nothing but the answer ever does. So where the client sent an
-//! `Idempotency-Key`, the answer is kept sealed (see [`Seal`]): it opens only for who sends that key again. As
-//! nobody is asked who he is here, such a key must be hard to guess.
+//! `Idempotency-Key`, the answer is kept sealed (see [`bespin_recording::SealedClaim`]): it opens only for who sends that
+//! key again. As nobody is asked who he is here, such a key must be hard to guess.
 
 use axum::{extract::State, http::StatusCode};
-use bespin_access::{FoundedTenant, NewTenant, Seal};
+use bespin_access::{FoundedTenant, NewTenant};
 use bespin_edge::Deps;
 use bespin_entitlements::start_tenant;
 use bespin_primitives::{FaultKind, Timestamp};
-use bespin_recording::{Fingerprint, IdempotencyConflict, KEPT_SECONDS, signup_row};
-use bespin_table::{
-    Change, CommitError, Condition, Item, Key, Refusals, Slot, TableError, Transaction, keys,
-};
-use bespin_web::{Answer, Body, Call, FieldFault, IdempotencyKey, Problem, Step, email, text};
+use bespin_recording::Fingerprint;
+use bespin_table::{Change, CommitError, Condition, Refusals, Slot, TableError, Transaction, keys};
+use bespin_web::{Answer, Body, Call, Problem, email, text};
 use serde_json::json;
+
+use crate::sealed::sealed_claim;
 
 pub(crate) const PATH: &str = "/v1/tenants";
 
 const INVITE_TOKEN: &str = "X-Invite-Token";
-
-/// The shortest idempotency key that may guard an API key.
-const MIN_KEY_CHARACTERS: usize = 16;
 
 fn parse(body: &Body) -> Result<NewTenant, Problem> {
     let mut fields = body.fields()?;
@@ -40,23 +37,23 @@ pub(crate) async fn sign_up(State(deps): State<Deps>, call: Call) -> Result<Answ
     let key = call.optional_idempotency_key()?;
     check_invitation(&deps, &call)?;
     let order = parse(&body)?;
-    let claim = key.map(|key| SealedClaim::new(&deps, &key, &order)).transpose()?;
+    let claim = key.map(|key| sealed_claim(&deps, None, PATH, &key, fingerprint(&order))).transpose()?;
 
     let mut transaction = Transaction::new();
     let founded = deps.access.found_tenant(&mut transaction, order, call.now);
     start_tenant(&mut transaction, founded.tenant.id, call.now);
     let answer = answer(&founded);
     let rate = limit_rate(&mut transaction, &deps, &call);
-    let kept = claim.as_ref().map(|claim| claim.keep(&mut transaction, &deps, &answer, call.now));
+    let kept = claim.as_ref().map(|claim| claim.keep(&mut transaction, &answer, &*deps.random, call.now));
 
     match deps.table.commit(transaction).await {
         Ok(()) => Ok(Answer::json_text(StatusCode::CREATED, answer)),
         Err(CommitError::Table(error)) => Err(error.into()),
         Err(CommitError::Refused(refusals)) => {
             if let (Some(claim), Some(slot)) = (&claim, kept)
-                && let Some(record) = refusals.old(slot)
+                && let Some(answer) = claim.replay(refusals.old(slot), call.now)?
             {
-                return claim.replay(record);
+                return Ok(Answer::json_text(StatusCode::CREATED, answer));
             }
             Err(refused(&refusals, rate, call.now))
         }
@@ -103,51 +100,5 @@ fn refused(refusals: &Refusals, rate: Option<Slot>, now: Timestamp) -> Problem {
         }
         // Fresh random ids that are taken: not in the life of this universe, and harmless.
         _ => TableError::Contended.into(),
-    }
-}
-
-/// A client's key on this endpoint, outside of any tenant.
-struct SealedClaim {
-    row: Key,
-    key: String,
-    fingerprint: Fingerprint,
-    seal: Seal,
-}
-
-impl SealedClaim {
-    fn new(deps: &Deps, key: &IdempotencyKey, order: &NewTenant) -> Result<Self, Problem> {
-        let key = key.as_str();
-        if key.chars().count() < MIN_KEY_CHARACTERS {
-            let msg = "String should have at least 16 characters, because this key guards an API key";
-            let loc = vec![Step::from("header"), Step::from("Idempotency-Key")];
-            let fault =
-                FieldFault::new("string_too_short", loc, msg).with_bound("min_length", MIN_KEY_CHARACTERS);
-            return Err(Problem::invalid(vec![fault]));
-        }
-        Ok(Self {
-            row: signup_row(PATH, key),
-            key: key.to_owned(),
-            fingerprint: fingerprint(order),
-            seal: Seal::new(deps.access.pepper(), key),
-        })
-    }
-
-    fn keep(&self, transaction: &mut Transaction, deps: &Deps, answer: &str, now: Timestamp) -> Slot {
-        let record = Item::new(self.row.clone())
-            .with("fingerprint", &self.fingerprint.to_bytes())
-            .with("sealed", &self.seal.seal(answer, &*deps.random))
-            .with("created_at", &now)
-            .with("expires_at", &now.plus_seconds(KEPT_SECONDS).epoch_seconds());
-        transaction.put(record, Condition::absent_or_expired(now))
-    }
-
-    fn replay(&self, record: &Item) -> Result<Answer, Problem> {
-        let fingerprint: Vec<u8> = record.get("fingerprint").map_err(TableError::from)?;
-        if fingerprint != self.fingerprint.to_bytes() {
-            return Err(IdempotencyConflict { key: self.key.clone() }.into());
-        }
-        let sealed: Vec<u8> = record.get("sealed").map_err(TableError::from)?;
-        let answer = self.seal.open(&sealed).ok_or_else(|| TableError::from(record.corrupt("sealed")))?;
-        Ok(Answer::json_text(StatusCode::CREATED, answer))
     }
 }

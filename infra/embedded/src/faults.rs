@@ -59,7 +59,9 @@ pub struct Faults {
 
 /// Changes the body of a call before the store sees it. It is handed the name of the operation.
 #[derive(Clone)]
-struct Sabotage(Arc<dyn Fn(&str, &mut Value) + Send + Sync>);
+struct Sabotage(Arc<ChangeBody>);
+
+type ChangeBody = dyn Fn(&str, &mut Value) + Send + Sync;
 
 impl fmt::Debug for Sabotage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -121,8 +121,8 @@ fn in_folder(folder: &Path) -> LocalSettings {
 
 async fn access(cloud: &Cloud) -> TenantAccess {
     let DemoTenant { tenant_id, user_id, api_key } = DemoTenant::of(cloud).await.unwrap();
-    let caller =
-        cloud.deps().access.authenticate(&Credentials { tenant_id, user_id, api_key }).await.unwrap();
+    let credentials = Credentials { tenant_id, user_id, api_key };
+    let caller = cloud.deps().access.authenticate(&credentials, SystemClock.now()).await.unwrap();
     caller.authorise(Action::ReadKpis).unwrap()
 }
 

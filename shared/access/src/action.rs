@@ -7,6 +7,8 @@ use crate::Role;
 pub enum Action {
     /// Make a user of the own tenant.
     CreateUser,
+    /// List, make, rotate and revoke the tenant's API keys.
+    ManageApiKeys,
     /// Invoke a tool.
     InvokeTool,
     /// Define a KPI.
@@ -30,6 +32,7 @@ impl Action {
     pub fn is_allowed_to(self, role: Role) -> bool {
         match self {
             Self::CreateUser
+            | Self::ManageApiKeys
             | Self::InvokeTool
             | Self::CreateKpi
             | Self::IngestPoints
@@ -43,6 +46,7 @@ impl Action {
     pub fn words(self) -> &'static str {
         match self {
             Self::CreateUser => "create users",
+            Self::ManageApiKeys => "manage API keys",
             Self::InvokeTool => "invoke tools",
             Self::CreateKpi => "create KPIs",
             Self::IngestPoints => "ingest KPI points",

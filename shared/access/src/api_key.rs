@@ -69,7 +69,7 @@ impl ApiKey {
     }
 
     /// The beginning, by which people tell their keys apart: environment and six characters.
-    pub fn fingerprint(&self) -> &str {
+    pub fn prefix(&self) -> &str {
         let secret = self.0.rfind('_').and_then(|end| self.0[..end].rfind('_')).map_or(0, |at| at + 1);
         &self.0[..self.0.len().min(secret + 6)]
     }
@@ -82,7 +82,7 @@ impl ApiKey {
 
 impl std::fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ApiKey({}..)", self.fingerprint())
+        write!(f, "ApiKey({}..)", self.prefix())
     }
 }
 
@@ -91,14 +91,19 @@ impl std::fmt::Debug for ApiKey {
 pub struct KeyHash(String);
 
 impl KeyHash {
+    /// A hash that was stored before.
+    pub(crate) fn stored(hash: String) -> Self {
+        Self(hash)
+    }
+
     /// The hash as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// Whether a stored hash is this one, in a time that does not tell where they differ.
-    pub fn matches(&self, stored: &str) -> bool {
-        self.0.as_bytes().ct_eq(stored.as_bytes()).into()
+    pub fn matches(&self, stored: &Self) -> bool {
+        self.0.as_bytes().ct_eq(stored.0.as_bytes()).into()
     }
 }
 
@@ -150,6 +155,6 @@ mod tests {
         assert!(!format!("{key:?}").contains(secret));
         assert!(!key.hash(&pepper).as_str().contains(secret));
         assert_ne!(key.hash(&pepper), key.hash(&Pepper::parse("another pepper 1").unwrap()));
-        assert_eq!(key.fingerprint().len(), "bsp_test_".len() + 6);
+        assert_eq!(key.prefix().len(), "bsp_test_".len() + 6);
     }
 }

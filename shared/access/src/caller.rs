@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bespin_primitives::{TenantId, UserId};
 use bespin_table::Item;
 
-use crate::{AccessError, Action, Role, Tenant, User};
+use crate::{AccessError, Action, Role, StoredKey, Tenant, User};
 
 /// What a request says about who sends it, as sent.
 #[derive(Clone)]
@@ -22,6 +22,7 @@ pub struct Credentials {
 #[derive(Debug)]
 pub(crate) struct Profile {
     pub(crate) tenant: Tenant,
+    pub(crate) key: StoredKey,
     pub(crate) user: User,
     pub(crate) limits: Option<Item>,
     pub(crate) subscription: Option<Item>,

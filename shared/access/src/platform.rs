@@ -20,12 +20,12 @@ impl PlatformKeys {
     /// that a key can be replaced while the old one still opens. Empty texts are no key; `None` when a hash is not 64
     /// hexadecimal digits.
     pub fn parse(clear: &str, hashes: &str) -> Option<Self> {
-        let in_clear = (!clear.is_empty()).then(|| Some(Sha256::digest(clear.as_bytes()).into()));
-        let hashed = hashes.split(',').map(str::trim).filter(|hash| !hash.is_empty()).map(|hash| {
+        let of_clear = (!clear.is_empty()).then(|| Some(Sha256::digest(clear.as_bytes()).into()));
+        let sent_hashed = hashes.split(',').map(str::trim).filter(|hash| !hash.is_empty()).map(|hash| {
             let bytes = HEXLOWER_PERMISSIVE.decode(hash.as_bytes()).ok()?;
             <[u8; 32]>::try_from(bytes).ok()
         });
-        in_clear.into_iter().chain(hashed).collect::<Option<Vec<_>>>().map(|hashes| Self { hashes })
+        of_clear.into_iter().chain(sent_hashed).collect::<Option<Vec<_>>>().map(|hashes| Self { hashes })
     }
 
     /// Whether nobody is let in.

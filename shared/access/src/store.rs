@@ -9,11 +9,13 @@ use std::{
 };
 
 use bespin_primitives::{ApiKeyId, Clock, Random, TenantId, Timestamp, UserId};
-use bespin_table::{Condition, Item, Key, Row, Table, TableError, Transaction, keys};
+use bespin_table::{
+    Change, CommitError, Condition, Item, Key, RetryPolicy, Row, Table, TableError, Transaction, keys,
+};
 use quick_cache::sync::Cache;
 
 use crate::{
-    AccessError, ApiKey, Caller, Credentials, KeyHash, Pepper, Role, Tenant, TenantAccess, User,
+    AccessError, ApiKey, Caller, Credentials, KeyHash, Pepper, Role, StoredKey, Tenant, TenantAccess, User,
     caller::Profile,
 };
 
@@ -84,23 +86,31 @@ impl Access {
         &self.pepper
     }
 
-    /// Proves tenant, key and user, in this order. A warm caller costs no read, a cold one one round trip, and
-    /// a key that is none of ours nothing.
-    pub async fn authenticate(&self, credentials: &Credentials) -> Result<Caller, AccessError> {
+    /// Proves tenant, key and user at the moment of a call, in this order. A warm caller costs no read, a cold one
+    /// one round trip, and a key that is none of ours nothing. The first cold call with a key on a day costs one
+    /// more, to note that day.
+    pub async fn authenticate(
+        &self,
+        credentials: &Credentials,
+        now: Timestamp,
+    ) -> Result<Caller, AccessError> {
         let tenant_id = TenantId::parse(&credentials.tenant_id).ok_or(AccessError::InvalidCredentials)?;
         let api_key = ApiKey::parse(&credentials.api_key).ok_or(AccessError::InvalidCredentials)?;
         let key_hash = api_key.hash(&self.pepper);
         let Some(user_id) = UserId::parse(&credentials.user_id) else {
             // No user has such an id; but who lacks the key must not learn even that.
-            self.prove_key(tenant_id, &key_hash).await?;
+            self.prove_key(tenant_id, &key_hash, now).await?;
             return Err(AccessError::UnknownUser);
         };
         let known_as = CallerKey { tenant_id, user_id, key_hash };
         if let Some(profile) = self.cached(&known_as) {
-            return Ok(Caller::new(profile));
+            // A key may come to its end while it is believed.
+            let good = profile.key.is_good_at(now);
+            return if good { Ok(Caller::new(profile)) } else { Err(AccessError::InvalidCredentials) };
         }
         let changes = self.changes.load(Ordering::Acquire);
-        let profile = Arc::new(self.load(&known_as).await?);
+        let profile = Arc::new(self.load(&known_as, now).await?);
+        self.note_use(tenant_id, &profile.key, now).await;
         if self.changes.load(Ordering::Acquire) == changes {
             self.callers.insert(known_as, (self.clock.now(), Arc::clone(&profile)));
         }
@@ -109,19 +119,42 @@ impl Access {
 
     fn cached(&self, known_as: &CallerKey) -> Option<Arc<Profile>> {
         let (loaded_at, profile) = self.callers.get(known_as)?;
-        let now = self.clock.now();
-        // A clock set back must not make a profile live longer.
-        let fresh = loaded_at <= now && now < loaded_at.plus_seconds(CACHED_SECONDS);
-        fresh.then_some(profile)
+        loaded_at.is_fresh_at(self.clock.now(), CACHED_SECONDS).then_some(profile)
     }
 
-    async fn prove_key(&self, tenant_id: TenantId, key_hash: &KeyHash) -> Result<(), AccessError> {
+    async fn prove_key(
+        &self,
+        tenant_id: TenantId,
+        key_hash: &KeyHash,
+        now: Timestamp,
+    ) -> Result<(), AccessError> {
         let wanted = [keys::tenant(tenant_id), keys::api_key(tenant_id, key_hash.as_str())];
         let found = self.table.get_all(&wanted).await?;
-        proved(&found, tenant_id, key_hash).map(|_| ())
+        proved(&found, tenant_id, key_hash, now).map(|_| ())
     }
 
-    async fn load(&self, caller: &CallerKey) -> Result<Profile, AccessError> {
+    /// Notes the day on which a key was used, where that is not known yet. Whoever calls is not kept waiting for a
+    /// store that falters: the next cold call notes it.
+    async fn note_use(&self, tenant_id: TenantId, key: &StoredKey, now: Timestamp) {
+        let today = now.date();
+        if key.last_used_on.is_some_and(|day| today <= day) {
+            return;
+        }
+        let mut transaction = Transaction::new();
+        transaction.update(
+            keys::api_key(tenant_id, key.hash.as_str()),
+            Change::default().set("last_used_on", &today),
+            // A key that was revoked meanwhile must not come back as a row.
+            Condition::present().and_at_most("last_used_on", &today),
+        );
+        let once = RetryPolicy { attempts: 1, ..RetryPolicy::default() };
+        let noted = self.table.clone().with_retry(once).commit(transaction).await;
+        if let Err(CommitError::Table(error)) = noted {
+            tracing::warn!(%error, "the day of a key's use was not noted");
+        }
+    }
+
+    async fn load(&self, caller: &CallerKey, now: Timestamp) -> Result<Profile, AccessError> {
         let CallerKey { tenant_id, user_id, key_hash } = caller;
         let wanted = [
             keys::tenant(*tenant_id),
@@ -132,14 +165,18 @@ impl Access {
             keys::user_owner(*user_id),
         ];
         let mut found = self.table.get_all(&wanted).await?;
-        let tenant = proved(&found, *tenant_id, key_hash)?;
+        let (tenant, key) = proved(&found, *tenant_id, key_hash, now)?;
+        if !key.is_for(*user_id) {
+            return Err(AccessError::InvalidCredentials);
+        }
         let [_, _, limits, subscription, user, owner] = wanted;
         let user = match found.get(&user) {
             Some(user) => User::read(user).map_err(TableError::from)?,
             None if found.contains_key(&owner) => return Err(AccessError::ForeignUser),
             None => return Err(AccessError::UnknownUser),
         };
-        Ok(Profile { tenant, user, limits: found.remove(&limits), subscription: found.remove(&subscription) })
+        let (limits, subscription) = (found.remove(&limits), found.remove(&subscription));
+        Ok(Profile { tenant, key, user, limits, subscription })
     }
 
     /// Forgets what is remembered of a tenant's callers, after any change to its keys, users, limits or plan.
@@ -165,7 +202,8 @@ impl Access {
         transaction.put(tenant.at(keys::tenant(tenant.id)), Condition::absent());
         transaction.put(tenant.at(keys::tenant_by_creation(tenant.id, now)), Condition::absent());
         let admin = self.put_user(transaction, tenant.id, order.admin_email, Role::Admin, now);
-        let api_key = self.put_api_key(transaction, tenant.id, now);
+        let (api_key, stored) = self.new_key(None, None, now);
+        transaction.put(stored.at(keys::api_key(tenant.id, stored.hash.as_str())), Condition::absent());
         FoundedTenant { tenant, admin, api_key }
     }
 
@@ -181,14 +219,25 @@ impl Access {
         self.put_user(transaction, access.tenant_id(), email, role, now)
     }
 
-    /// Adds to `transaction` one more key of the caller's tenant. The keys it has stay good.
-    pub fn add_api_key(
+    /// A new key, and what is to be kept of it. Nothing is written.
+    pub fn new_key(
         &self,
-        transaction: &mut Transaction,
-        access: &TenantAccess,
+        name: Option<String>,
+        user_id: Option<UserId>,
         now: Timestamp,
-    ) -> ApiKey {
-        self.put_api_key(transaction, access.tenant_id(), now)
+    ) -> (ApiKey, StoredKey) {
+        let api_key = ApiKey::random(&self.environment, &*self.random);
+        let stored = StoredKey {
+            id: ApiKeyId::random(&*self.random),
+            hash: api_key.hash(&self.pepper),
+            name,
+            prefix: api_key.prefix().to_owned(),
+            user_id,
+            created_at: now,
+            last_used_on: None,
+            expires_at: None,
+        };
+        (api_key, stored)
     }
 
     fn put_user(
@@ -206,32 +255,22 @@ impl Access {
         transaction.put(owner, Condition::absent());
         user
     }
-
-    fn put_api_key(&self, transaction: &mut Transaction, tenant_id: TenantId, now: Timestamp) -> ApiKey {
-        let api_key = ApiKey::random(&self.environment, &*self.random);
-        let hash = api_key.hash(&self.pepper);
-        let row = Item::new(keys::api_key(tenant_id, hash.as_str()))
-            .with("key_id", &ApiKeyId::random(&*self.random))
-            .with("hash", &hash.as_str().to_owned())
-            .with("fingerprint", &api_key.fingerprint().to_owned())
-            .with("created_at", &now);
-        transaction.put(row, Condition::absent());
-        api_key
-    }
 }
 
-/// The tenant, if it exists and the key is one of its own.
+/// The tenant and the key, if both exist, belong together and the key is still good.
 fn proved(
     found: &HashMap<Key, Item>,
     tenant_id: TenantId,
     key_hash: &KeyHash,
-) -> Result<Tenant, AccessError> {
+    now: Timestamp,
+) -> Result<(Tenant, StoredKey), AccessError> {
     let tenant = found.get(&keys::tenant(tenant_id)).ok_or(AccessError::InvalidCredentials)?;
     let key =
         found.get(&keys::api_key(tenant_id, key_hash.as_str())).ok_or(AccessError::InvalidCredentials)?;
-    let stored: String = key.get("hash").map_err(TableError::from)?;
-    if !key_hash.matches(&stored) {
+    let key = StoredKey::read(key).map_err(TableError::from)?;
+    if !key_hash.matches(&key.hash) || !key.is_good_at(now) {
         return Err(AccessError::InvalidCredentials);
     }
-    Tenant::read(tenant).map_err(|error| TableError::from(error).into())
+    let tenant = Tenant::read(tenant).map_err(TableError::from)?;
+    Ok((tenant, key))
 }

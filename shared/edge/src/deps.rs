@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use bespin_access::{Access, Tenants};
+use bespin_api_keys::ApiKeys;
 use bespin_audit::Audit;
 use bespin_aws::Connection;
 use bespin_briefs::Briefs;
@@ -25,6 +26,8 @@ pub struct Deps {
     pub table: Table,
     /// Who may do what.
     pub access: Arc<Access>,
+    /// The life of API keys.
+    pub api_keys: ApiKeys,
     /// All tenants, for the operator.
     pub tenants: Tenants,
     /// What tenants may use.
@@ -55,22 +58,23 @@ impl Deps {
         random: Arc<dyn Random>,
     ) -> Self {
         let table = Table::new(connection, &settings.table_name, Arc::clone(&random));
-        let access = Access::new(
+        let access = Arc::new(Access::new(
             table.clone(),
             Arc::clone(&clock),
             Arc::clone(&random),
             settings.pepper.clone(),
             settings.key_environment.clone(),
-        );
+        ));
         let minute = std::num::NonZeroU32::MIN.saturating_add(59);
         let failures =
             settings.auth_failures_per_minute.map(|most| Arc::new(FailureLimiter::new(most, minute)));
         Self {
-            access: Arc::new(access),
+            api_keys: ApiKeys::new(table.clone(), Arc::clone(&access)),
+            access,
             tenants: Tenants::new(table.clone()),
-            entitlements: Arc::new(Entitlements::new(table.clone(), clock)),
+            entitlements: Arc::new(Entitlements::new(table.clone(), Arc::clone(&clock))),
             metering: Metering::new(table.clone()),
-            recorder: Arc::new(Recorder::new(table.clone(), Arc::clone(&random))),
+            recorder: Arc::new(Recorder::new(table.clone(), clock, Arc::clone(&random))),
             audit: Audit::new(table.clone()),
             kpis: Kpis::new(table.clone()),
             briefs: Briefs::new(table.clone()),

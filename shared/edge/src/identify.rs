@@ -13,7 +13,7 @@ impl Deps {
         if let Some(failures) = &self.failures {
             failures.check(call.address, call.now)?;
         }
-        let identified = self.access.authenticate(&credentials).await;
+        let identified = self.access.authenticate(&credentials, call.now).await;
         if let (Some(failures), Err(error)) = (&self.failures, &identified)
             && !matches!(error, AccessError::Table(_))
         {

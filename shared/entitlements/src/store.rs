@@ -57,10 +57,7 @@ impl Entitlements {
 
     fn fresh(&self, cached: &Cached) -> Option<Arc<Catalogue>> {
         let (loaded_at, catalogue) = cached.catalogue.as_ref()?;
-        let now = self.clock.now();
-        // A clock set back must not make it live longer.
-        let fresh = *loaded_at <= now && now < loaded_at.plus_seconds(CACHED_SECONDS);
-        fresh.then(|| Arc::clone(catalogue))
+        loaded_at.is_fresh_at(self.clock.now(), CACHED_SECONDS).then(|| Arc::clone(catalogue))
     }
 
     /// Forgets what is remembered, after any change to the catalogue.

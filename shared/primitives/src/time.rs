@@ -32,6 +32,11 @@ impl Timestamp {
         Self::from_micros(at.timestamp_micros())
     }
 
+    /// The instant so many whole seconds after 1970; `None` outside of years 1 to 9999.
+    pub fn from_epoch_seconds(seconds: i64) -> Option<Self> {
+        seconds.checked_mul(1_000_000).and_then(Self::from_micros)
+    }
+
     /// Midnight UTC at the start of `date`; `None` outside of years 1 to 9999.
     pub fn midnight(date: Date) -> Option<Self> {
         Self::from_datetime(date.and_time(chrono::NaiveTime::MIN).and_utc())
@@ -50,6 +55,12 @@ impl Timestamp {
     /// Whole seconds after 1970-01-01T00:00:00Z, rounded down: the unit of an item's `expires_at`.
     pub fn epoch_seconds(self) -> i64 {
         self.micros.div_euclid(1_000_000)
+    }
+
+    /// Whether what was learnt at this instant is still believed at `now`, for so many seconds. A clock set back must
+    /// not make anything live longer.
+    pub fn is_fresh_at(self, now: Self, seconds: i64) -> bool {
+        self <= now && now < self.plus_seconds(seconds)
     }
 
     /// Eighteen digits that sort as text the way instants sort in time.

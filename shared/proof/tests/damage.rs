@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bespin_access::{Access, Action, Tenant, TenantAccess};
 use bespin_metering::{Charge, Counter, LedgerEntry, MeteredEvent, Posting, post};
-use bespin_primitives::{Credits, EntryId, PricePerCredit, RequestId, Timestamp};
+use bespin_primitives::{Clock, Credits, EntryId, PricePerCredit, RequestId, Timestamp};
 use bespin_proof::{Prover, TenantProof};
 use bespin_table::{Change, Condition, Item, Key, Query, Row, Slot, Transaction, keys};
 use bespin_testing::{Store, at, credentials};
@@ -26,7 +26,8 @@ struct Ledger {
 impl Ledger {
     async fn of_new_tenant(store: &Store, access: &Access) -> Self {
         let founded = store.found(access).await;
-        let caller = access.authenticate(&credentials(&founded, &founded.api_key)).await.unwrap();
+        let caller =
+            access.authenticate(&credentials(&founded, &founded.api_key), store.clock.now()).await.unwrap();
         Self { store: store.clone(), access: caller.authorise(Action::ReadKpis).unwrap() }
     }
 

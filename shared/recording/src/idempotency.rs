@@ -75,12 +75,7 @@ pub enum Earlier {
 }
 
 /// Stands for endpoint and key in the row's key: of fixed length, and without telling the client's key.
-fn hash(endpoint: &str, key: &str) -> String {
+pub(crate) fn hash(endpoint: &str, key: &str) -> String {
     let digest = Sha256::new().chain_update(endpoint).chain_update([0]).chain_update(key).finalize();
     HEXLOWER.encode(&digest[..20])
-}
-
-/// Where the record of a sign-up stands, which happens outside of any tenant.
-pub fn signup_row(endpoint: &str, key: &str) -> Key {
-    keys::signup_idempotency(&hash(endpoint, key))
 }

@@ -16,8 +16,11 @@ mod error;
 mod fingerprint;
 mod idempotency;
 mod recorder;
+mod refused;
+mod sealed;
 
 pub use error::{IdempotencyConflict, RecordError};
 pub use fingerprint::Fingerprint;
-pub use idempotency::{Claim, Earlier, KEPT_SECONDS, signup_row};
+pub use idempotency::{Claim, Earlier, KEPT_SECONDS};
 pub use recorder::{Look, Looked, Outcome, Recorder, Recording};
+pub use sealed::{GuessableKey, ReplayError, SealedClaim};

@@ -4,18 +4,15 @@ use std::sync::Arc;
 
 use bespin_access::TenantAccess;
 use bespin_entitlements::{Admission, EntitlementError, admit};
-use bespin_metering::{MeteredEvent, Posting, Usage, post};
-use bespin_primitives::{BillingPeriod, Random, RequestId, Timestamp};
-use bespin_table::{CommitError, Condition, Item, Key, Refusals, Slot, Table, TableError, Transaction, keys};
+use bespin_metering::{Posting, Usage, post};
+use bespin_primitives::{BillingPeriod, Clock, Random, RequestId, Timestamp};
+use bespin_table::{CommitError, Condition, Item, Key, Slot, Table, TableError, Transaction, keys};
 use quick_cache::sync::Cache;
 
-use crate::{Claim, Earlier, RecordError, idempotency::expiry};
+use crate::{Claim, Earlier, RecordError, idempotency::expiry, refused::RefusedCharges};
 
 /// How many recently used idempotency keys a process remembers.
 const REMEMBERED_KEYS: usize = 50_000;
-
-/// How many recent refusals a process remembers.
-const REMEMBERED_REFUSALS: usize = 10_000;
 
 /// Everything that one request writes, to be committed together.
 #[derive(Debug)]
@@ -115,20 +112,14 @@ pub struct Recorder {
     /// Keys this process saw lately. A retry usually comes soon: reading first makes it cost no write at all. A
     /// key that is not here is most likely new, and then the transaction itself finds out.
     remembered: Cache<Key, ()>,
-    /// Charges this process saw refused lately, by the counters they met. The next one is most likely refused,
-    /// too, and the store bills a transaction it cancels: reading first costs next to nothing.
-    refused: Cache<(Key, MeteredEvent), ()>,
+    refused: RefusedCharges,
 }
 
 impl Recorder {
-    /// Over `table`.
-    pub fn new(table: Table, random: Arc<dyn Random>) -> Self {
-        Self {
-            table,
-            random,
-            remembered: Cache::new(REMEMBERED_KEYS),
-            refused: Cache::new(REMEMBERED_REFUSALS),
-        }
+    /// Over `table`; `clock` only ages what is remembered.
+    pub fn new(table: Table, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+        let remembered = Cache::new(REMEMBERED_KEYS);
+        Self { table, random, remembered, refused: RefusedCharges::new(clock) }
     }
 
     /// Where entry ids come from.
@@ -136,9 +127,10 @@ impl Recorder {
         &*self.random
     }
 
-    /// Steps 9 and 10 ahead of acting: the answer of the same request before, or a refusal. At most one round trip;
-    /// `None` means that nothing is known to stand in the way. What does not fit for other reasons (an event that is
-    /// switched off) is left to the caller, who hears of a replay first.
+    /// Steps 9 and 10 ahead of acting: the answer of the same request before, or a refusal. At most one round trip,
+    /// and none for a refusal that is repeated within a second under the same key or none; `None` means that nothing
+    /// is known to stand in the way. What does not fit for other reasons (an event that is switched off) is left to
+    /// the caller, who hears of a replay first.
     pub async fn before_acting(
         &self,
         access: &TenantAccess,
@@ -147,7 +139,14 @@ impl Recorder {
         now: Timestamp,
         look: Look,
     ) -> Result<Option<String>, RecordError> {
-        let looks_good = admission.as_ref().is_ok_and(|admission| !self.expects_refusal(access, admission));
+        if let Ok(admission) = admission
+            && let Some(answer) = self.refuse_again(access, claim, admission, now).await?
+        {
+            return Ok(Some(answer));
+        }
+        let tenant_id = access.tenant_id();
+        let looks_good =
+            admission.as_ref().is_ok_and(|admission| !self.refused.expects(tenant_id, admission));
         if look == Look::IfInDoubt && looks_good {
             return match claim {
                 Some(claim) => self.recalled(claim, now).await,
@@ -156,9 +155,46 @@ impl Recorder {
         }
         let looked = self.look(access, claim, now, []).await?;
         if let (None, Ok(admission)) = (&looked.replay, admission) {
-            admit(admission, &looked.usage)?;
+            self.admit(access, claim, admission, looked.usage)?;
         }
         Ok(looked.replay)
+    }
+
+    /// Whether a charge fits on top of what was just read. A refusal is remembered.
+    pub fn admit(
+        &self,
+        access: &TenantAccess,
+        claim: Option<&Claim>,
+        admission: &Admission,
+        usage: Usage,
+    ) -> Result<(), RecordError> {
+        admit(admission, &usage).map_err(|refusal| {
+            if matches!(refusal, EntitlementError::Refused(_)) {
+                self.refused.note(access.tenant_id(), admission, usage, claim.map(Claim::row));
+            }
+            refusal.into()
+        })
+    }
+
+    /// Refuses what was refused a moment ago. A key comes first, as ever: one that is not known to be unused is read,
+    /// and its answer given. `None` means that the charge may fit by now.
+    async fn refuse_again(
+        &self,
+        access: &TenantAccess,
+        claim: Option<&Claim>,
+        admission: &Admission,
+        now: Timestamp,
+    ) -> Result<Option<String>, RecordError> {
+        let Some(usage) = self.refused.recent_usage(access.tenant_id(), admission) else { return Ok(None) };
+        let Err(refusal) = admit(admission, &usage) else { return Ok(None) };
+        if let Some(claim) = claim.filter(|claim| !self.refused.is_unused(&claim.row())) {
+            let record = self.table.get(claim.row()).await?;
+            if let Some(answer) = self.replay(claim, record.as_ref(), now).await? {
+                return Ok(Some(answer));
+            }
+            self.refused.note_unused(claim.row());
+        }
+        Err(refusal.into())
     }
 
     /// The answer of the same request before, if this process remembers the key. At most one round trip, and none
@@ -170,11 +206,6 @@ impl Recorder {
         }
         let record = self.table.get(row).await?;
         self.replay(claim, record.as_ref(), now).await
-    }
-
-    /// Whether the last charge like this one was refused, as far as this process knows.
-    fn expects_refusal(&self, access: &TenantAccess, admission: &Admission) -> bool {
-        self.refused.get(&charged_event(access, admission)).is_some()
     }
 
     /// Reads, in one round trip, the idempotency record, the counters, and whatever rows the caller needs to act.
@@ -241,8 +272,9 @@ impl Recorder {
     /// an earlier use of the key, then the change's own conditions, then the limits.
     pub async fn commit(&self, recording: Recording<'_>) -> Result<Outcome, RecordError> {
         let Recording { access, now, transaction, charge, answer, .. } = recording;
-        if let Some((_, claim)) = answer {
-            self.remembered.insert(claim.row(), ());
+        let claimed = answer.map(|(_, claim)| claim.row());
+        if let Some(row) = &claimed {
+            self.remembered.insert(row.clone(), ());
         }
         if let Some(Charged { admission, counters: None }) = charge {
             return self.refuse_untried(access, admission, answer.map(|(_, claim)| claim), now).await;
@@ -250,7 +282,7 @@ impl Recorder {
         let refusals = match self.table.commit(transaction).await {
             Ok(()) => {
                 if let Some(charged) = charge {
-                    self.refused.remove(&charged_event(access, charged.admission));
+                    self.refused.forget(access.tenant_id(), charged.admission, claimed.as_ref());
                 }
                 return Ok(Outcome::Recorded);
             }
@@ -264,8 +296,11 @@ impl Recorder {
         }
         match charge.and_then(|charged| charged.counters.map(|slot| (slot, charged.admission))) {
             Some((slot, admission)) if refusals.only(slot) => {
-                self.refused.insert(charged_event(access, admission), ());
-                Err(refused(admission, slot, &refusals, now))
+                // The counters as they were in the instant of the transaction.
+                let usage = Usage::of(now.period(), refusals.old(slot).cloned());
+                self.admit(access, answer.map(|(_, claim)| claim), admission, usage)?;
+                // The store says no and the same numbers say yes: never let that through.
+                Err(TableError::Contended.into())
             }
             _ => Err(RecordError::ChangeRefused(refusals)),
         }
@@ -296,24 +331,8 @@ impl Recorder {
         if let Some(answer) = looked.replay {
             return Ok(Outcome::Replayed(answer));
         }
-        admit(admission, &looked.usage)?;
+        self.admit(access, claim, admission, looked.usage)?;
         // Not reached: what is beyond a ceiling by itself is beyond it with any usage.
         Err(TableError::Contended.into())
-    }
-}
-
-/// What a refusal is remembered by: the tenant's counters of the month, and the event.
-fn charged_event(access: &TenantAccess, admission: &Admission) -> (Key, MeteredEvent) {
-    (keys::usage(access.tenant_id(), admission.at().period()), admission.charge().event)
-}
-
-/// The refusal by the counters as they were in the instant of the transaction.
-fn refused(admission: &Admission, slot: Slot, refusals: &Refusals, now: Timestamp) -> RecordError {
-    let usage = Usage::of(now.period(), refusals.old(slot).cloned());
-    match admit(admission, &usage) {
-        Err(EntitlementError::Table(error)) => error.into(),
-        Err(refusal) => refusal.into(),
-        // The store says no and the same numbers say yes: never let that through.
-        Ok(()) => TableError::Contended.into(),
     }
 }

@@ -11,6 +11,7 @@
 //! | subscription | `T#<tenant>` | `SUBSCRIPTION` | batch: authenticate |
 //! | user | `T#<tenant>` | `USER#<user>` | batch: authenticate |
 //! | API key | `T#<tenant>` | `KEY#<hash>` | batch: authenticate; query by prefix: a tenant's keys |
+//! | lock of a tenant's API keys | `T#<tenant>` | `KEYRING` | get: every change of the keys |
 //! | user in order of creation | `T#<tenant>#USERS` | `<instant>#<user>` | query: a tenant's users, oldest first |
 //! | owner of a user id | `U#<user>` | `OWNER` | batch: authenticate (tells a stranger's user from none) |
 //! | tenant in order of creation | `TENANTS#<first hex digit of the tenant>` | `<instant>#<tenant>` | 16 queries: all tenants |
@@ -105,6 +106,11 @@ pub fn api_key(tenant: TenantId, hash: &str) -> Key {
 /// All API keys of a tenant.
 pub fn api_keys(tenant: TenantId) -> Range {
     Range::prefix(format!("T#{tenant}"), "KEY#")
+}
+
+/// What every change of a tenant's API keys moves on, so that no two are made of the same keys.
+pub fn keyring(tenant: TenantId) -> Key {
+    Key::new(format!("T#{tenant}"), "KEYRING")
 }
 
 /// A user's place in the order of creation.

@@ -60,7 +60,8 @@ impl Store {
     pub async fn tenant_access(&self) -> TenantAccess {
         let access = self.access();
         let founded = self.found(&access).await;
-        let caller = access.authenticate(&credentials(&founded, &founded.api_key)).await.unwrap();
+        let caller =
+            access.authenticate(&credentials(&founded, &founded.api_key), self.clock.now()).await.unwrap();
         caller.authorise(Action::CreateKpi).unwrap()
     }
 }

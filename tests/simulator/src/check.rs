@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bespin_primitives::{BillingPeriod, Micros, TenantId};
+use bespin_primitives::{BillingPeriod, Micros, TenantId, Timestamp};
 use bespin_proof::Prover;
 use bespin_tests::{Actor, Reply, World};
 use serde_json::Value;
@@ -83,11 +83,8 @@ fn answer(history: &History, heard: &Heard) -> Checked {
     let error = || reply.json()["error"].as_str().unwrap_or_default().to_owned();
     let is_tool = matches!(call.wish, Wish::Echo { .. } | Wish::Summary { .. } | Wish::NoTool { .. });
     let allowed = match (&call.wish, reply.status) {
-        (Wish::NoTool { .. }, 200) => false,
-        (Wish::Kpi { .. }, 201) => true,
-        (Wish::Kpi { .. }, 200) => false,
-        (_, 200) => true,
-        (Wish::NoTool { .. }, 404) => true,
+        (Wish::NoTool { .. } | Wish::Kpi { .. }, 200) => false,
+        (Wish::Kpi { .. }, 201) | (Wish::NoTool { .. }, 404) | (_, 200) => true,
         (_, 400) => is_tool && history.switches_tools_off() && error() == "unknown_event_type",
         (_, 403) => history.suspends(call.tenant) && error() == "subscription_suspended",
         (wish, 409) => wish.claim().is_some() && error() == "idempotency_conflict",
@@ -145,7 +142,7 @@ impl<'s> Seen<'s> {
             .rounds
             .iter()
             .flat_map(|round| [round.now.plus_seconds(-1), round.now.plus_seconds(1)]);
-        times.chain([self.history.end().plus_seconds(60)]).map(|at| at.period()).collect()
+        times.chain([self.history.end().plus_seconds(60)]).map(Timestamp::period).collect()
     }
 
     /// The whole ledger in pages; what it sums up to must be what the usage of each month says.

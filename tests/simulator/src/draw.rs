@@ -100,7 +100,7 @@ fn round(dice: &Dice, history: &History, now: Timestamp) -> Round {
 /// Lets a few others want what one call wants, at the same time: under the same key or another, through any process.
 fn crowd(dice: &Dice, history: &History, calls: &mut Vec<Call>) {
     let wanted = calls[dice.index(calls.len())].clone();
-    for _ in 0..1 + dice.index(3) {
+    for _ in 0..=dice.index(3) {
         let mut call = Call { process: dice.index(history.processes), ..wanted.clone() };
         if let Some(key) = call.wish.key_mut().filter(|_| dice.one_in(2)) {
             *key = dice.small(6);

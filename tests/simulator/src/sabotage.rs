@@ -97,11 +97,12 @@ impl Sabotage {
 /// Changes each write whose `pk` contains the one text and whose `sk` starts with the other.
 fn on(writes: &mut [Value], pk: &str, sk: &str, change: fn(&mut Value)) {
     for write in writes {
-        let (found_pk, found_sk) = place(write);
-        if found_pk.contains(pk) && found_sk.starts_with(sk) {
-            if let Some(write) = write.as_object_mut().and_then(|kinds| kinds.values_mut().next()) {
-                change(write);
-            }
+        let (partition, place) = place(write);
+        if partition.contains(pk)
+            && place.starts_with(sk)
+            && let Some(write) = write.as_object_mut().and_then(|kinds| kinds.values_mut().next())
+        {
+            change(write);
         }
     }
 }

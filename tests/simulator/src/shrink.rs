@@ -44,7 +44,9 @@ fn shorter_than(history: &History) -> Vec<History> {
             without(&|history| history.rounds[number].deaths.retain(|other| other != death));
         }
         for order in 0..round.orders.len() {
-            without(&|history| drop(history.rounds[number].orders.remove(order)));
+            without(&|history| {
+                history.rounds[number].orders.remove(order);
+            });
         }
         for call in 0..round.calls.len() {
             without(&|history| drop(history.rounds[number].calls.remove(call)));

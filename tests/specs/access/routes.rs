@@ -48,8 +48,10 @@ impl Route {
     }
 }
 
+const MANAGE_API_KEYS: Roles = Roles::AdminOnly("manage API keys");
+
 /// All other routes.
-pub(crate) const ROUTES: [Route; 15] = [
+pub(crate) const ROUTES: [Route; 19] = [
     Route::open_to_any_role("/v1/limits"),
     Route {
         method: "PUT",
@@ -81,6 +83,22 @@ pub(crate) const ROUTES: [Route; 15] = [
         capability: None,
         success: 201,
     },
+    Route { roles: MANAGE_API_KEYS, ..Route::open_to_any_role("/v1/api-keys") },
+    Route {
+        method: "POST",
+        body: Some(|_| json!({"name": "ci"})),
+        roles: MANAGE_API_KEYS,
+        success: 201,
+        ..Route::open_to_any_role("/v1/api-keys")
+    },
+    Route {
+        method: "POST",
+        body: Some(|_| json!({"overlap_seconds": 60})),
+        roles: MANAGE_API_KEYS,
+        success: 201,
+        ..Route::open_to_any_role("/v1/api-keys/{key_id}/rotate")
+    },
+    Route { method: "DELETE", roles: MANAGE_API_KEYS, ..Route::open_to_any_role("/v1/api-keys/{key_id}") },
     Route {
         method: "POST",
         path: "/v1/tools/invoke",
@@ -182,7 +200,7 @@ impl AdminRoute {
     }
 
     fn path_to(&self, objects: &Objects) -> String {
-        let path = self.path.replace("{tenant_id}", &objects.tenant_id);
+        let path = self.path.replace("{tenant_id}", &objects.tenant_id).replace("{key_id}", &objects.key_id);
         path.replace("{event_key}", "tool_invocation").replace("{plan_id}", "growth")
     }
 
@@ -203,7 +221,7 @@ impl AdminRoute {
 }
 
 /// All routes of the operator.
-pub(crate) const ADMIN: [AdminRoute; 15] = [
+pub(crate) const ADMIN: [AdminRoute; 18] = [
     AdminRoute::reading("/v1/admin/metered-events"),
     AdminRoute::changing("POST", "/v1/admin/metered-events", 201, || {
         json!({
@@ -244,6 +262,14 @@ pub(crate) const ADMIN: [AdminRoute; 15] = [
     AdminRoute::reading("/v1/admin/audit"),
     AdminRoute::switching("/v1/admin/tenants/{tenant_id}/suspend"),
     AdminRoute::switching("/v1/admin/tenants/{tenant_id}/resume"),
+    AdminRoute::reading("/v1/admin/tenants/{tenant_id}/api-keys"),
+    AdminRoute::changing(
+        "POST",
+        "/v1/admin/tenants/{tenant_id}/api-keys",
+        201,
+        || json!({"name": "found again"}),
+    ),
+    AdminRoute { method: "DELETE", ..AdminRoute::reading("/v1/admin/tenants/{tenant_id}/api-keys/{key_id}") },
 ];
 
 /// Every route that asks who its caller is.
@@ -255,25 +281,29 @@ pub(crate) fn all() -> impl Iterator<Item = Route> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Objects {
     pub(crate) tenant_id: String,
+    pub(crate) key_id: String,
     pub(crate) kpi_id: String,
     pub(crate) date: String,
 }
 
 impl Objects {
-    /// An object of every kind that a route may name: a KPI with a point, and a brief.
+    /// An object of every kind that a route may name: a spare API key, a KPI with a point, and a brief.
     pub(crate) async fn of(admin: &Actor) -> Self {
+        let spare = admin.post("/v1/api-keys").json(&json!({"name": "spare"})).send().await.expect(201);
+        let key_id = spare["key_id"].as_str().unwrap().to_owned();
         let kpi_id = admin.kpi("Signups").await;
         admin.points(&kpi_id, &[("2026-02-01T00:00:00Z", 1.0)]).send().await.expect(200);
         let date = "2026-02-03".to_owned();
         admin.materialize("the brief of the objects", &date).send().await.expect(200);
-        Self { tenant_id: admin.tenant_id.clone(), kpi_id, date }
+        Self { tenant_id: admin.tenant_id.clone(), key_id, kpi_id, date }
     }
 }
 
 impl Route {
     /// The path with the ids of `objects`.
     pub(crate) fn path_to(&self, objects: &Objects) -> String {
-        self.path.replace("{kpi_id}", &objects.kpi_id).replace("{date}", &objects.date)
+        let path = self.path.replace("{key_id}", &objects.key_id);
+        path.replace("{kpi_id}", &objects.kpi_id).replace("{date}", &objects.date)
     }
 
     /// Makes of a request to this route one that nothing is wrong with but, perhaps, who sends it.

@@ -25,11 +25,18 @@ async fn anothers_object_in_a_path_or_payload_answers_exactly_like_one_that_neve
     let world = World::open().await;
     let owner = world.tenant().await;
     let theirs = Objects::of(&owner).await;
-    let none = Objects { kpi_id: never_existed(), date: "2026-02-04".to_owned(), ..theirs.clone() };
+    let none = Objects {
+        key_id: never_existed(),
+        kpi_id: never_existed(),
+        date: "2026-02-04".to_owned(),
+        ..theirs.clone()
+    };
     let caller = world.tenant().await;
     caller.invoke("warm", "echo", &json!({})).send().await.expect(200);
-    let id = |route: &Route, objects: &Objects| {
-        if route.path.contains("{date}") { objects.date.clone() } else { objects.kpi_id.clone() }
+    let id = |route: &Route, objects: &Objects| match route.path {
+        path if path.contains("{date}") => objects.date.clone(),
+        path if path.contains("{key_id}") => objects.key_id.clone(),
+        _ => objects.kpi_id.clone(),
     };
 
     let naming: Vec<Route> =
@@ -43,7 +50,7 @@ async fn anothers_object_in_a_path_or_payload_answers_exactly_like_one_that_neve
         assert!(seen.1.contains("'<id>' not found"), "{}: {}", route.name(), seen.1);
         assert_eq!(seen.0, if route.keyed { 200 } else { 404 }, "{}", route.name());
     }
-    assert_eq!(naming.len(), 4);
+    assert_eq!(naming.len(), 6);
     let points = owner.get(&format!("/v1/kpis/{}/latest", theirs.kpi_id)).send().await.expect(200);
     assert_eq!(points["value"].as_f64(), Some(1.0), "nobody else's point came in");
 }

@@ -101,7 +101,7 @@ async fn a_change_made_by_another_process_shows_after_five_seconds_at_the_latest
         user_id: admin.user_id.clone(),
         api_key: admin.api_key.clone(),
     };
-    elsewhere.access.authenticate(&credentials).await.unwrap();
+    elsewhere.access.authenticate(&credentials, noon()).await.unwrap();
 
     // This process takes the user away; the other is not told.
     let access = admin.access().await;
@@ -111,9 +111,9 @@ async fn a_change_made_by_another_process_shows_after_five_seconds_at_the_latest
     world.deps().table.commit(write).await.unwrap();
 
     clock.0.store(CACHED_SECONDS - 1, Ordering::Release);
-    elsewhere.access.authenticate(&credentials).await.unwrap();
+    elsewhere.access.authenticate(&credentials, noon()).await.unwrap();
     clock.0.store(CACHED_SECONDS, Ordering::Release);
-    let refused = elsewhere.access.authenticate(&credentials).await;
+    let refused = elsewhere.access.authenticate(&credentials, noon()).await;
     assert!(matches!(refused, Err(AccessError::UnknownUser)), "{refused:?}");
     assert_eq!(CACHED_SECONDS, 5);
 }

@@ -4,9 +4,12 @@
     reason = "units of capacity are multiples of a half, so floats hold them exactly"
 )]
 
+use std::sync::Arc;
+
 use bespin_metering::{LedgerEntry, MeteredEvent, Posting, post};
-use bespin_primitives::{EntryId, RequestId, Timestamp, parse_date};
+use bespin_primitives::{EntryId, OsRandom, RequestId, Timestamp, parse_date};
 use bespin_table::{Condition, Row, Transaction, keys};
+use bespin_testing::StoppedClock;
 use bespin_tests::{Actor, Cost, Request, World, noon};
 use serde_json::json;
 
@@ -151,36 +154,93 @@ async fn a_replay_in_a_cold_process_reads_caller_and_catalogue_and_is_told_by_th
     assert_eq!((warm.round_trips, warm.write_units, warm.cancelled), (1, 0.0, 0));
 }
 
-#[tokio::test]
-async fn a_caller_who_was_refused_is_refused_again_by_one_read() {
-    let world = World::open().await;
+/// A tenant whose limit is reached, in a process whose clock stands still.
+async fn exhausted_tenant() -> (World, StoppedClock, Actor) {
+    let clock = StoppedClock::at(noon());
+    let world = World::open_at(World::settings(), Arc::new(clock.clone()), Arc::new(OsRandom)).await;
     let admin = warm_tenant(&world).await;
     world.set_daily_tool_limit(&admin, 1).await;
     world.set_plan(&admin, |_| ()).await;
+    (world, clock, admin)
+}
+
+const NOTHING: Cost = Cost { round_trips: 0, read_units: 0.0, write_units: 0.0, items_read: 0, cancelled: 0 };
+
+#[tokio::test]
+async fn the_first_refusal_is_the_transactions_and_its_repeat_costs_nothing_for_a_second() {
+    let (_world, clock, admin) = exhausted_tenant().await;
     let first = echo(&admin, "refused").send().await;
-    first.detail(429);
-    let first = first.cost();
+    let told = first.detail(429);
 
-    for (tool, key) in
-        [("echo", "refused"), ("echo", "another"), ("kpi_summary", "a third"), ("nope", "a fourth")]
-    {
-        let again = admin.invoke(key, tool, &json!({})).send().await;
-
-        again.detail(429);
-        let Cost { round_trips, read_units, write_units, cancelled, .. } = again.cost();
-        assert_eq!((round_trips, write_units, cancelled), (1, 0.0, 0), "{tool}");
-        assert!(read_units <= 2.0, "{read_units} for the counters and the key");
+    for _ in 0..3 {
+        let again = echo(&admin, "refused").send().await;
+        assert_eq!((again.detail(429), again.cost()), (told.clone(), NOTHING));
     }
+    clock.advance_seconds(1);
+    let later = echo(&admin, "refused").send().await;
+
     // The caller and the catalogue were forgotten with the change of the limit. The transaction was tried, which
     // the store bills though it writes nothing.
+    let first = first.cost();
     assert_eq!((first.round_trips, first.write_units, first.cancelled), (3, 0.0, 1));
+    assert_eq!(later.detail(429), told);
+    let Cost { round_trips, read_units, write_units, cancelled, .. } = later.cost();
+    assert_eq!((round_trips, write_units, cancelled), (1, 0.0, 0));
+    assert!(read_units <= 2.0, "{read_units} for the counters and the key");
+}
+
+#[tokio::test]
+async fn under_another_key_a_repeated_refusal_is_the_read_of_that_key() {
+    let (_world, _clock, admin) = exhausted_tenant().await;
+    echo(&admin, "refused").send().await.detail(429);
+
+    for (tool, key) in [("echo", "another"), ("kpi_summary", "a third"), ("nope", "a fourth")] {
+        let once = admin.invoke(key, tool, &json!({})).send().await;
+        let twice = admin.invoke(key, tool, &json!({})).send().await;
+
+        assert_eq!(once.detail(429), twice.detail(429));
+        let one_read = Cost { round_trips: 1, read_units: 1.0, ..NOTHING };
+        assert_eq!((once.cost(), twice.cost()), (one_read, NOTHING), "{tool}");
+    }
+}
+
+/// Refusing from memory must never hide what a key was answered with before.
+#[tokio::test]
+async fn a_replay_is_given_while_everything_else_is_refused_from_memory() {
+    let (_world, _clock, admin) = exhausted_tenant().await;
+    echo(&admin, "refused").send().await.detail(429);
+
+    let replay = echo(&admin, "warm").send().await;
+    let conflict = admin.invoke("warm", "echo", &json!({"text": "ho"})).send().await;
+
+    assert_eq!(replay.expect(200)["result"], json!({"echo": {"text": "hi"}}));
+    assert_eq!(conflict.json()["error"], "idempotency_conflict");
+}
+
+#[tokio::test]
+async fn a_change_of_limits_plan_or_day_is_seen_through_a_remembered_refusal() {
+    let (world, _clock, admin) = exhausted_tenant().await;
+    let refused = async |key: &str| echo(&admin, key).send().await.detail(429);
+    refused("k").await;
+    refused("k").await;
+
+    assert_eq!(echo(&admin, "k").at("2026-02-11T00:00:00Z").send().await.status, 200, "the next day");
+    refused("l").await;
+    world.set_daily_tool_limit(&admin, 2).await;
+    assert_eq!(echo(&admin, "l").send().await.status, 200, "a higher limit");
+    refused("m").await;
+    world.set_daily_tool_limit(&admin, 9).await;
+    world.set_plan(&admin, |plan| plan.included_credits = 6).await;
+    assert_eq!(refused("m").await["limit_credits"], 6, "another limit refuses now");
+    refused("m").await;
+    world.set_plan(&admin, |plan| plan.included_credits = 8).await;
+    assert_eq!(echo(&admin, "m").send().await.status, 200, "more credits");
+    world.assert_ledger_equals_counters(&admin, "2026-02").await;
 }
 
 #[tokio::test]
 async fn a_caller_whose_limit_was_raised_pays_one_more_read_once() {
-    let world = World::open().await;
-    let admin = warm_tenant(&world).await;
-    world.set_daily_tool_limit(&admin, 1).await;
+    let (world, _clock, admin) = exhausted_tenant().await;
     echo(&admin, "refused").send().await.detail(429);
     world.set_daily_tool_limit(&admin, 9).await;
     admin.get("/v1/kpis").send().await.expect(200);
@@ -193,24 +253,23 @@ async fn a_caller_whose_limit_was_raised_pays_one_more_read_once() {
 }
 
 #[tokio::test]
-async fn a_definition_that_was_refused_is_refused_again_by_one_read() {
-    let world = World::open().await;
+async fn a_definition_that_was_refused_is_refused_again_for_nothing_with_a_key_or_without() {
+    let clock = StoppedClock::at(noon());
+    let world = World::open_at(World::settings(), Arc::new(clock.clone()), Arc::new(OsRandom)).await;
     let admin = warm_tenant(&world).await;
     world.set_plan(&admin, |plan| plan.included_credits = 2).await;
-    let create = || admin.post("/v1/kpis").key("key").json(&json!({"name": "MRR"})).send();
-    create().await.detail(429);
+    let create = || admin.post("/v1/kpis").json(&json!({"name": "MRR"}));
+    create().key("key").send().await.detail(429);
 
-    let again = create().await;
-    let after_a_raise = {
-        world.set_plan(&admin, |_| ()).await;
-        create().await
-    };
-
-    again.detail(429);
-    let Cost { round_trips, write_units, cancelled, .. } = again.cost();
-    assert_eq!((round_trips, write_units, cancelled), (1, 0.0, 0));
+    for again in [create().key("key"), create()] {
+        let again = again.send().await;
+        again.detail(429);
+        assert_eq!(again.cost(), NOTHING);
+    }
+    world.set_plan(&admin, |_| ()).await;
+    let after_a_raise = create().key("key").send().await;
     after_a_raise.expect(201);
-    assert_eq!(create().await.text, after_a_raise.text);
+    assert_eq!(create().key("key").send().await.text, after_a_raise.text);
 }
 
 #[tokio::test]

@@ -107,17 +107,14 @@ fn sabotage(seed: u64, histories: u64) -> bool {
             let history = History::draw(seed);
             play(&history, Some(sabotage)).err().map(|violation| (history, violation))
         });
-        match caught {
-            Some((history, violation)) => {
-                let shortest = shrink(&history, violation.promise, Some(sabotage));
-                println!("{}: seed {}. {violation}", sabotage.what(), history.seed);
-                println!("{}", shortest.to_string().replace('\n', "\n    "));
-            }
-            None => {
-                println!("{}: not caught by {histories} histories from seed {seed}", sabotage.what());
-                all_caught = false;
-            }
-        }
+        let Some((history, violation)) = caught else {
+            println!("{}: not caught by {histories} histories from seed {seed}", sabotage.what());
+            all_caught = false;
+            continue;
+        };
+        let shortest = shrink(&history, violation.promise, Some(sabotage));
+        println!("{}: seed {}. {violation}", sabotage.what(), history.seed);
+        println!("    {}", shortest.to_string().trim_end().replace('\n', "\n    "));
     }
     all_caught
 }

@@ -1,0 +1,47 @@
+//! A tenant's API keys, for a tenant that has lost its own: `/v1/admin/tenants/{tenant_id}/api-keys`.
+
+use axum::{extract::State, http::StatusCode};
+use bespin_access::{StoredKey, TenantScope};
+use bespin_api_keys::{ApiKeyError, NewKey};
+use bespin_edge::Deps;
+use bespin_web::{Answer, Body, Call, Problem, text};
+use serde_json::{Value, json};
+
+use crate::{author, tenant_of};
+
+fn parse(body: &Body) -> Result<NewKey, Problem> {
+    let mut fields = body.fields()?;
+    let name = fields.optional("name", text(1..=255));
+    let user_id = fields.optional("user_id", text(36..=36));
+    fields.finish(|| Some(NewKey { name: name?, user_id: user_id? }))
+}
+
+pub(crate) async fn list(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
+    let operator = deps.operator(&call)?;
+    let tenant = tenant_of(&call, &operator)?;
+    if deps.tenants.find(tenant.tenant_id()).await?.is_none() {
+        let tenant_id = tenant.tenant_id().to_string();
+        return Err(ApiKeyError::TenantNotFound { tenant_id }.into());
+    }
+    let keys = deps.api_keys.list(&tenant, call.now).await?;
+    let items: Value = keys.iter().map(StoredKey::view).collect();
+    Ok(Answer::ok(&json!({"items": items})))
+}
+
+/// A new key, shown this once. What it is for is up to the operator, as for a tenant's own admin.
+pub(crate) async fn create(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
+    let operator = deps.operator(&call)?;
+    let order = parse(&call.json()?)?;
+    let tenant = tenant_of(&call, &operator)?;
+    let author = author(&deps, &call, &operator);
+    let shown = deps.api_keys.create(&author, &tenant, &order, None).await?;
+    Ok(Answer::json_text(StatusCode::CREATED, shown))
+}
+
+pub(crate) async fn revoke(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
+    let operator = deps.operator(&call)?;
+    let tenant = tenant_of(&call, &operator)?;
+    let author = author(&deps, &call, &operator);
+    let revoked = deps.api_keys.revoke_any(&author, &tenant, call.path("key_id")).await?;
+    Ok(Answer::json_text(StatusCode::OK, revoked))
+}
