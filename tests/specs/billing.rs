@@ -111,7 +111,7 @@ async fn pages(actor: &Actor, query: &str) -> Vec<Vec<Value>> {
 fn exact(number: &Value) -> u128 {
     let text = number.to_string();
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    assert!(fraction.len() <= 12, "{text} is finer than anything can be");
+    assert!(fraction.len() <= 12 && !fraction.ends_with('0'), "{text} is not the shortest exact decimal");
     format!("{whole}{fraction:0<12}").parse().unwrap_or_else(|_| panic!("{text} is not a plain decimal"))
 }
 
