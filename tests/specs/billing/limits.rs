@@ -1,5 +1,6 @@
 //! `GET` and `PUT /v1/limits` (gateway.md 11).
 
+use bespin_embedded::Fault;
 use bespin_local::LocalSettings;
 use bespin_tests::{Actor, Reply, World};
 use serde_json::{Value, json};
@@ -200,4 +201,19 @@ async fn of_changes_at_the_same_time_each_starts_from_what_another_left() {
         limits = entries.iter().find(|entry| entry["before"] == limits).unwrap()["after"].clone();
     }
     assert_eq!(read(&admin, "/v1/limits").await, limits, "the last of the chain is what is there");
+}
+
+/// Whoever is told that the store gave no answer must not find that neither the old nor the new limits hold.
+#[tokio::test(start_paused = true)]
+async fn a_change_whose_answer_was_lost_for_good_holds_as_it_is_shown() {
+    let world = World::open().await;
+    let admin = world.tenant().await;
+    echo(&admin, "one").send().await.expect(200);
+    world.faults().times("TransactWriteItems", Fault::ReplyLost, 12);
+
+    put_limits(&admin, [1; 4]).send().await.detail(503);
+
+    world.faults().clear();
+    assert_eq!(admin.get("/v1/limits").send().await.text, limits_text(&admin.tenant_id, [1; 4]));
+    assert_eq!(echo(&admin, "two").send().await.detail(429)["limit"], 1);
 }
