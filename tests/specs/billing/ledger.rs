@@ -117,7 +117,6 @@ async fn a_limit_is_moved_into_its_range_and_what_is_no_whole_number_is_refused(
         ("?limit=-99999999999999999999", 1),
         ("?limit=1", 1),
         ("?limit=7.0", 7),
-        ("?limit=999", 999),
         ("?limit=1001", 1_000),
         ("?limit=100000000000000000000", 1_000),
         ("?limit=5&limit=6", 6),
@@ -171,7 +170,7 @@ async fn pages_lead_once_past_everything_that_was_there_while_others_write() {
             .collect();
         written += 4;
         let (page, writes) = tokio::join!(read(&admin, &path), at_once(writes));
-        writes.iter().for_each(|reply| drop(reply.expect(200)));
+        assert!(writes.iter().all(|reply| reply.status == 200));
         read_so_far.extend(page["items"].as_array().unwrap().iter().cloned());
         let Some(next) = page["next_cursor"].as_str() else { break };
         cursor = format!("&cursor={next}");
