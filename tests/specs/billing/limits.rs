@@ -165,7 +165,8 @@ async fn a_change_leaves_one_entry_that_tells_who_made_what_of_what() {
     let first = put_limits(&admin, [1, 2, 3, 4]).send().await;
     let second = put_limits(&admin, [5, 6, 7, 8]).at("2026-02-10T12:00:01Z").send().await;
     put_one(&admin, FIELDS[0], "-1").await.detail(422);
-    put_limits(&admin.member().await, [9; 4]).send().await.detail(403);
+    let member = put_limits(&admin.member().await, [9; 4]).send().await;
+    assert_eq!(member.detail(403), "Role 'member' is not authorized to update limits");
 
     let entries = audited(&world, &admin).await;
 
@@ -183,6 +184,8 @@ async fn a_change_leaves_one_entry_that_tells_who_made_what_of_what() {
         });
         assert_eq!(entry, &told);
     }
+    let of_platform = world.operator("GET", "/v1/admin/audit").send().await.expect(200);
+    assert_eq!(of_platform["items"], json!([]), "the operator did nothing");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -201,6 +204,20 @@ async fn of_changes_at_the_same_time_each_starts_from_what_another_left() {
         limits = entries.iter().find(|entry| entry["before"] == limits).unwrap()["after"].clone();
     }
     assert_eq!(read(&admin, "/v1/limits").await, limits, "the last of the chain is what is there");
+}
+
+#[tokio::test]
+async fn a_change_whose_answer_was_lost_on_the_way_is_made_and_noted_once() {
+    let world = World::open().await;
+    let admin = world.tenant().await;
+
+    for (limit, fault) in [(1, Fault::ReplyLost), (2, Fault::Conflict), (3, Fault::Throttled)] {
+        world.faults().next("TransactWriteItems", fault);
+        put_limits(&admin, [limit; 4]).send().await.expect(200);
+    }
+
+    assert_eq!(world.faults().pending(), 0);
+    assert_eq!(audited(&world, &admin).await.len(), 3);
 }
 
 /// Whoever is told that the store gave no answer must not find that neither the old nor the new limits hold.

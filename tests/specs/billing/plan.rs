@@ -6,7 +6,7 @@ use bespin_table::{Condition, Key, Transaction, keys};
 use bespin_tests::{Actor, World};
 use serde_json::{Value, json};
 
-use crate::{echo, operate, read, weigh};
+use crate::{echo, operate, put_limits, read, weigh};
 
 const PAGES: [&str; 6] = [
     "/v1/limits",
@@ -186,11 +186,18 @@ async fn the_period_is_the_current_month_unless_an_administrator_pinned_one() {
         assert_eq!(period_at(&admin, now).await, dates(start, end), "{now}");
     }
 
+    // A change that says nothing of the period pins none.
+    subscribe(&world, &admin, r#"{"plan_id":"scale"}"#).await;
+    assert_eq!(period_at(&admin, "2027-01-01T00:00:00Z").await, dates("2027-01-01", "2027-02-01"));
+
     subscribe(&world, &admin, r#"{"plan_id":"starter","period_start":"2027-12-01"}"#).await;
 
     for now in ["2026-02-10T12:00:00Z", "2027-12-31T12:00:00Z", "2028-02-29T12:00:00Z"] {
         assert_eq!(period_at(&admin, now).await, dates("2027-12-01", "2028-01-01"), "{now}");
     }
+    // A change that says nothing of the period leaves the pinned one.
+    subscribe(&world, &admin, r#"{"plan_id":"growth"}"#).await;
+    assert_eq!(period_at(&admin, "2028-02-29T12:00:00Z").await, dates("2027-12-01", "2028-01-01"));
     // What is counted, and held against the plan, goes by the calendar all the same.
     echo(&admin, "key").send().await.expect(200);
     let usage = read(&admin, "/v1/billing/usage").await;
@@ -210,6 +217,7 @@ async fn the_whole_bill_is_there_while_the_tenant_is_suspended() {
     assert_eq!(suspended[4]["status"], "suspended");
     suspended[4]["status"] = json!("active");
     assert_eq!(suspended, active);
+    put_limits(&admin, [1; 4]).send().await.expect(200);
 }
 
 async fn read_all(admin: &Actor) -> Vec<Value> {
@@ -248,8 +256,8 @@ async fn a_plan_that_vanished_is_named() {
 
     remove(&world, &admin, keys::plan("starter")).await;
 
-    for page in ["/v1/billing/plan", "/v1/billing/usage"] {
-        let broken = admin.get(page).send().await;
-        assert_eq!(broken.detail(500), json!({"error": "plan_not_found", "plan_id": "starter"}), "{page}");
+    for asked in [admin.get("/v1/billing/plan"), admin.get("/v1/billing/usage"), echo(&admin, "key")] {
+        let broken = asked.send().await;
+        assert_eq!(broken.detail(500), json!({"error": "plan_not_found", "plan_id": "starter"}));
     }
 }
