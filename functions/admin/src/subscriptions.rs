@@ -38,9 +38,10 @@ pub(crate) async fn set(State(deps): State<Deps>, call: Call) -> Result<Answer, 
     let order = parse(&call.json()?)?;
     let tenant = tenant_of(&call, &operator)?;
     let author = author(&deps, &call, &operator);
-    let subscription = deps.entitlements.subscribe(&author, &tenant, &order).await?;
+    let subscription = deps.entitlements.subscribe(&author, &tenant, &order).await;
+    // A change whose answer was lost may be stored all the same: what is remembered goes in any case.
     deps.access.forget(tenant.tenant_id());
-    Ok(Answer::ok(&subscription.view(tenant.tenant_id(), call.now)))
+    Ok(Answer::ok(&subscription?.view(tenant.tenant_id(), call.now)))
 }
 
 pub(crate) async fn suspend(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
@@ -55,7 +56,8 @@ async fn set_status(deps: &Deps, call: &Call, status: SubscriptionStatus) -> Res
     let operator = deps.operator(call)?;
     let tenant = tenant_of(call, &operator)?;
     let author = author(deps, call, &operator);
-    let subscription = deps.entitlements.set_status(&author, &tenant, status).await?;
+    let subscription = deps.entitlements.set_status(&author, &tenant, status).await;
+    // As above.
     deps.access.forget(tenant.tenant_id());
-    Ok(Answer::ok(&subscription.view(tenant.tenant_id(), call.now)))
+    Ok(Answer::ok(&subscription?.view(tenant.tenant_id(), call.now)))
 }

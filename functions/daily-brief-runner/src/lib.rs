@@ -40,12 +40,18 @@ async fn work_off(deps: &Deps, message: BriefRun, now: Timestamp) -> Result<(), 
     let (tenant_id, user_id) = message.ids().ok_or(RunnerError::NotOurs)?;
     let access = match deps.access.on_order(tenant_id, user_id, Action::RunJobs).await {
         Ok(access) => access,
-        Err(error) if is_final(&error) => return Ok(give_up(&message, &error)),
+        Err(error) if is_final(&error) => {
+            give_up(&message, &error);
+            return Ok(());
+        }
         Err(error) => return Err(RunnerError::Access(error)),
     };
     match deps.daily_brief.resume(&access, &message.run_id, now, Some(STEPS_A_MESSAGE)).await {
         Ok(_) => Ok(()),
-        Err(error) if is_final(&error) => Ok(give_up(&message, &error)),
+        Err(error) if is_final(&error) => {
+            give_up(&message, &error);
+            Ok(())
+        }
         Err(error) => Err(RunnerError::Job(error)),
     }
 }

@@ -310,3 +310,22 @@ async fn the_same_tables_are_on_a_port() {
     stop.send(()).unwrap();
     server.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn copies_of_an_item_differ_in_what_was_replaced_and_nothing_else() {
+    let dynamodb = EmbeddedDynamoDb::open_in_memory().unwrap();
+    let client = over(&dynamodb).await;
+    client.put_item().table_name(TABLE).set_item(Some(item("a", 1))).send().await.unwrap();
+    let original = [("pk", "p"), ("sk", "a")];
+    let copies = |name| (0..5_000).map(move |n| vec![("sk", format!("b{n}")), (name, n.to_string())]);
+
+    assert_eq!(dynamodb.put_copies(TABLE, &original, copies("used")).unwrap(), 5_000);
+
+    for n in [0, 4_999] {
+        let sk = format!("b{n}");
+        let got = client.get_item().table_name(TABLE).set_key(Some(key(&sk))).send().await.unwrap();
+        assert_eq!(got.item, Some(item(&sk, n)));
+    }
+    assert!(dynamodb.put_copies(TABLE, &original, copies("missing")).is_err());
+    assert!(dynamodb.put_copies(TABLE, &[("pk", "p"), ("sk", "c")], copies("used")).is_err());
+}

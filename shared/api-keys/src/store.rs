@@ -209,11 +209,11 @@ impl ApiKeys {
             if let Some(claim) = claim {
                 claim.keep(&mut transaction, &answer, author.random, author.now);
             }
-            match self.table.commit(transaction).await {
-                Ok(()) => {
-                    self.access.forget(tenant_id);
-                    return Ok(answer);
-                }
+            let committed = self.table.commit(transaction).await;
+            // A change whose answer was lost may be stored all the same: what is remembered goes in any case.
+            self.access.forget(tenant_id);
+            match committed {
+                Ok(()) => return Ok(answer),
                 Err(CommitError::Refused(_)) => {}
                 Err(CommitError::Table(error)) => return Err(error.into()),
             }

@@ -249,11 +249,11 @@ impl Entitlements {
         let room = Condition::present().and_at_most(count, &(MAX_CATALOGUE - 1));
         transaction.update(keys::catalogue_seeded(), Change::default().add(count, &1u64), room);
         author.post(&mut transaction, changed);
-        match self.table.commit(transaction).await {
-            Ok(()) => {
-                self.forget_catalogue();
-                Ok(())
-            }
+        let committed = self.table.commit(transaction).await;
+        // A change whose answer was lost may be stored all the same: what is remembered goes in any case.
+        self.forget_catalogue();
+        match committed {
+            Ok(()) => Ok(()),
             Err(CommitError::Refused(refusals)) if refusals.of(slot).is_some() => Err(exists),
             Err(CommitError::Refused(_)) => Err(AdministrationError::CatalogueFull { kind: count }),
             Err(CommitError::Table(error)) => Err(error.into()),
@@ -279,11 +279,10 @@ impl Entitlements {
             let mut transaction = Transaction::new();
             transaction.put(next.at(key.clone()), Condition::present().and_equals("updated_at", &seen));
             author.post(&mut transaction, changed);
-            match self.table.commit(transaction).await {
-                Ok(()) => {
-                    self.forget_catalogue();
-                    return Ok(Some(next));
-                }
+            let committed = self.table.commit(transaction).await;
+            self.forget_catalogue();
+            match committed {
+                Ok(()) => return Ok(Some(next)),
                 Err(CommitError::Refused(_)) => {}
                 Err(CommitError::Table(error)) => return Err(error),
             }

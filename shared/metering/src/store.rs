@@ -104,7 +104,9 @@ impl Metering {
         let mut entries = Vec::new();
         let mut left = MAX_EXAMINED;
         loop {
-            let page_limit = if event.is_some() { left.min(STORE_PAGE) } else { limit };
+            // One more than is wanted tells whether there are more: where the store stops at its limit, it leads on
+            // even from the last item.
+            let page_limit = if event.is_some() { left.min(STORE_PAGE) } else { limit + 1 };
             let query = Query::of(range.clone()).newest_first().limit(page_limit).after(after);
             let page = self.table.query(query).await?;
             left = left.saturating_sub(page.items.len());

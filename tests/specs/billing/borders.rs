@@ -1,160 +1,234 @@
-//! Days and months that turn under load, and changes in the middle of a period (gateway.md 11, 12.1).
+//! Days and months turn, plans, weights and limits change, and all the while others call: each unit counts for its own
+//! day and month, once, and no limit is passed (gateway.md 11, 12.1, 12.2).
 
-use bespin_tests::{Actor, Reply, World};
+use bespin_metering::MeteredEvent;
+use bespin_tests::{Actor, Reply, Request, World};
 use serde_json::{Value, json};
 
-use crate::{at_once, echo, operate, put_limits, read};
+use crate::{at_once, echo, operate, pages, put_limits, read, weigh};
 
-/// Instants close around a midnight, half before it and half after.
-fn around(before: &str, after: &str) -> Vec<String> {
-    let micros = ["999990", "999999", "500000", "999998"];
-    let last = micros.map(|micros| format!("{before}T23:59:59.{micros}Z"));
-    let first = ["000000", "000001", "500000", "000010"].map(|micros| format!("{after}T00:00:00.{micros}Z"));
-    last.into_iter().zip(first).flat_map(|(last, first)| [last, first]).collect()
+const TOOL: MeteredEvent = MeteredEvent::ToolInvocation;
+
+/// The last instant of one day and the first of the next.
+const BORDERS: [(&str, &str); 5] = [
+    ("2026-02-10T23:59:59.999999Z", "2026-02-11T00:00:00Z"),
+    ("2026-02-28T23:59:59.999999Z", "2026-03-01T00:00:00Z"),
+    ("2028-02-28T23:59:59.999999Z", "2028-02-29T00:00:00Z"),
+    ("2028-02-29T23:59:59.999999Z", "2028-03-01T00:00:00Z"),
+    ("2026-12-31T23:59:59.999999Z", "2027-01-01T00:00:00Z"),
+];
+
+/// So many calls at each of these instants, in turn.
+fn calls(actor: &Actor, instants: &[&str], each: usize) -> Vec<Request> {
+    let turns = instants.iter().cycle().take(instants.len() * each);
+    turns.enumerate().map(|(key, now)| echo(actor, key).at(now)).collect()
 }
 
-async fn units_of(admin: &Actor, day: &str) -> u64 {
-    let usage = read(admin, &format!("/v1/usage/daily?date={day}")).await;
-    usage["usage"][1]["units"].as_u64().unwrap()
+/// How many of the replies to such calls at the instant in this place were admitted; the others were refused by a
+/// limit.
+fn admitted(replies: &[Reply], place: usize, instants: usize) -> usize {
+    let of_instant = replies.iter().skip(place).step_by(instants);
+    of_instant
+        .inspect(|reply| assert!([200, 429].contains(&reply.status), "{}", reply.text))
+        .filter(|reply| reply.status == 200)
+        .count()
 }
 
-fn admitted<'r>(replies: impl Iterator<Item = &'r Reply>) -> u64 {
-    let statuses = replies.map(|reply| reply.status);
-    statuses
-        .filter(|status| {
-            assert!([200, 429].contains(status), "{status}");
-            *status == 200
-        })
-        .count() as u64
+/// The tool calls that the day's usage tells of.
+async fn units_of_day(actor: &Actor, instant: &str) -> Value {
+    read(actor, &format!("/v1/usage/daily?date={}", &instant[..10])).await["usage"][1]["units"].clone()
+}
+
+/// The tool calls and credits that the month's usage tells of.
+async fn units_and_credits(actor: &Actor, instant: &str) -> (Value, Value) {
+    let usage = read(actor, &format!("/v1/billing/usage?period_start={}-01", &instant[..7])).await;
+    (usage["breakdown"][0]["raw_units"].clone(), usage["credits"]["used"].clone())
+}
+
+/// Somebody who signs up at this instant and is included so many credits.
+async fn tenant_since(world: &World, now: &str, credits: u64) -> Actor {
+    let made = world.sign_up().at(now).send().await.expect(201);
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let actor =
+        world.actor(&text(&made["tenant_id"]), &text(&made["admin"]["user_id"]), &text(&made["api_key"]));
+    world.set_plan(&actor, |plan| plan.included_credits = credits).await;
+    actor
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_day_turns_under_load_each_unit_counts_for_the_day_of_its_call() {
-    for (before, after) in [
-        ("2026-02-10", "2026-02-11"),
-        ("2026-02-28", "2026-03-01"),
-        ("2028-02-28", "2028-02-29"),
-        ("2028-02-29", "2028-03-01"),
-        ("2026-12-31", "2027-01-01"),
-        ("2026-03-31", "2026-04-01"),
-    ] {
-        let world = World::open().await;
+async fn calls_around_midnight_count_for_their_own_day_whose_limit_holds() {
+    let world = World::open().await;
+    for (before, after) in BORDERS {
         let admin = world.tenant().await;
-        put_limits(&admin, [100, 9, 10, 500]).send().await.expect(200);
-        let instants: Vec<String> = around(before, after).into_iter().cycle().take(32).collect();
-        let calls = instants.iter().enumerate().map(|(key, now)| echo(&admin, key).at(now));
+        put_limits(&admin, [0, 6, 0, 0]).send().await.expect(200);
 
-        let replies = at_once(calls).await;
+        let replies = at_once(calls(&admin, &[before, after], 12)).await;
 
-        for (day, sent) in [(before, 16), (after, 16)] {
-            let of_day = instants.iter().zip(&replies).filter(|(now, _)| now.starts_with(day));
-            let of_day: Vec<&Reply> = of_day.map(|(_, reply)| reply).collect();
-            assert_eq!(of_day.len(), sent);
-            assert_eq!(admitted(of_day.into_iter()), 9, "{day}");
-            assert_eq!(units_of(&admin, day).await, 9, "{day}");
+        for (place, instant) in [before, after].into_iter().enumerate() {
+            assert_eq!(admitted(&replies, place, 2), 6, "{instant}");
+            assert_eq!(units_of_day(&admin, instant).await, 6, "{instant}");
+            let refused = echo(&admin, "later").at(instant).send().await.detail(429);
+            assert_eq!((&refused["limit"], &refused["current"]), (&json!(6), &json!(6)), "{instant}");
         }
-        let mut months = vec![&before[..7], &after[..7]];
-        months.dedup();
-        let mut entries = 0;
+        let months = [&before[..7], &after[..7]];
+        let entries = if months[0] == months[1] { 12 } else { 6 };
         for month in months {
-            entries += world.assert_ledger_equals_counters(&admin, month).await;
+            assert_eq!(world.assert_ledger_equals_counters(&admin, month).await, entries, "{month}");
         }
-        assert_eq!(entries, 18, "{before}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_month_turns_under_load_each_month_has_its_own_credits() {
-    for (before, after) in
-        [("2026-01-31", "2026-02-01"), ("2028-02-29", "2028-03-01"), ("2026-12-31", "2027-01-01")]
-    {
-        let world = World::open().await;
+async fn calls_around_the_end_of_a_month_use_the_credits_of_their_own_month() {
+    let world = World::open().await;
+    for (before, after) in BORDERS {
         let admin = world.tenant().await;
-        world.set_plan(&admin, |plan| plan.included_credits = 10).await;
-        let instants: Vec<String> = around(before, after).into_iter().cycle().take(24).collect();
-        let replies = at_once(instants.iter().enumerate().map(|(key, now)| echo(&admin, key).at(now))).await;
+        // One credit is left over: less than a call costs.
+        world.set_plan(&admin, |plan| plan.included_credits = 11).await;
 
-        assert_eq!(admitted(replies.iter()), 10, "five calls of two credits in each month");
-        for day in [before, after] {
-            let month = &day[..7];
-            let usage = read(&admin, &format!("/v1/billing/usage?period_start={month}-01")).await;
-            assert_eq!(usage["credits"]["used"], 10, "{month}");
-            assert_eq!(world.assert_ledger_equals_counters(&admin, month).await, 5, "{month}");
+        let replies = at_once(calls(&admin, &[before, after], 10)).await;
+
+        let both = admitted(&replies, 0, 2) + admitted(&replies, 1, 2);
+        let months = if before[..7] == after[..7] { vec![before] } else { vec![before, after] };
+        assert_eq!(both, 5 * months.len(), "{before}");
+        for instant in months {
+            assert_eq!(units_and_credits(&admin, instant).await, (json!(5), json!(10)), "{instant}");
+            let refused = echo(&admin, "later").at(instant).send().await.detail(429);
+            assert_eq!(refused["period_start"], format!("{}-01", &instant[..7]));
+            assert_eq!((&refused["limit_credits"], &refused["used_credits"]), (&json!(11), &json!(10)));
+            assert_eq!(world.assert_ledger_equals_counters(&admin, &instant[..7]).await, 5);
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_limit_in_the_way_no_unit_of_four_days_is_lost_or_counted_twice() {
+    let world = World::open().await;
+    let admin = world.tenant().await;
+    let days = [
+        "2026-02-27T23:59:59Z",
+        "2026-02-28T00:00:00Z",
+        "2026-02-28T23:59:59.999999Z",
+        "2026-03-01T00:00:00Z",
+    ];
+
+    let replies = at_once(calls(&admin, &days, 15)).await;
+
+    assert!(replies.iter().all(|reply| reply.status == 200));
+    for (day, units) in [(days[0], 15), (days[1], 30), (days[3], 15)] {
+        assert_eq!(units_of_day(&admin, day).await, units, "{day}");
+    }
+    for (day, units) in [(days[0], 45), (days[3], 15)] {
+        assert_eq!(units_and_credits(&admin, day).await, (json!(units), json!(2 * units)), "{day}");
+        assert_eq!(world.assert_ledger_equals_counters(&admin, &day[..7]).await, units);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_weight_that_changes_while_others_call_is_charged_from_then_on_and_never_in_between() {
+    let world = World::open().await;
+    let admin = world.tenant().await;
+    let (burst, ()) = tokio::join!(
+        at_once((0..40).map(|key| echo(&admin, key))),
+        weigh(&world, TOOL, "3.000001", "0.333333")
+    );
+    assert!(burst.iter().all(|reply| reply.status == 200));
+
+    echo(&admin, "after").at("2026-02-10T12:00:01Z").send().await.expect(200);
+
+    let ledger = pages(&admin, "&limit=1000").await.concat();
+    let pair = |entry: &Value| (entry["credits"].to_string(), entry["list_cost_estimate"].to_string());
+    let [old, new] = [("2", "0.04"), ("3.000001", "0.999999333333")];
+    let [old, new] = [old, new].map(|(credits, cost)| (credits.to_owned(), cost.to_owned()));
+    assert_eq!(pair(&ledger[0]), new);
+    assert!(ledger.iter().all(|entry| [&old, &new].contains(&&pair(entry))), "weight and price go together");
+    let dearer = ledger.iter().filter(|entry| pair(entry) == new).count();
+    let micros = 2_000_000 * (41 - dearer) + 3_000_001 * dearer;
+    let used = world.usage(&admin, "2026-02").await.credits().unwrap();
+    assert_eq!(used.micros(), u64::try_from(micros).unwrap());
+    assert_eq!(world.assert_ledger_equals_counters(&admin, "2026-02").await, 41);
+}
+
+/// Lowers one of the three limits to ten calls.
+fn limit_to_ten(world: &World, admin: &Actor, what: &str) -> Request {
+    let plan = format!("/v1/admin/plans/of-{}", admin.tenant_id);
+    let caps = r#"{"caps":[{"event_key":"tool_invocation","cap_raw_units":10}]}"#;
+    match what {
+        "credits" => world.operator("PUT", &plan).body(r#"{"included_credits":20}"#),
+        "cap" => world.operator("PUT", &format!("{plan}/caps")).body(caps),
+        _ => put_limits(admin, [0, 10, 0, 0]),
+    }
+}
+
+/// What was used before stays; from the answer on nothing passes the new limit.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_lowered_while_others_call_holds_from_its_answer_on() {
+    let world = World::open().await;
+    for what in ["credits", "cap", "day"] {
+        let admin = world.tenant().await;
+        world.set_plan(&admin, |_| ()).await;
+        let before = at_once((0..5).map(|key| echo(&admin, format!("before {key}")))).await;
+        assert!(before.iter().all(|reply| reply.status == 200));
+
+        let (burst, lowered) = tokio::join!(
+            at_once((0..24).map(|key| echo(&admin, key))),
+            limit_to_ten(&world, &admin, what).send()
+        );
+        lowered.expect(200);
+        let by_then = 5 + admitted(&burst, 0, 1);
+        let later = at_once((0..24).map(|key| echo(&admin, format!("later {key}")))).await;
+
+        let all = by_then + admitted(&later, 0, 1);
+        assert_eq!(all, by_then.max(10), "{what}");
+        assert_eq!(units_of_day(&admin, "2026-02-10").await, all, "{what}");
+        assert_eq!(units_and_credits(&admin, "2026-02-10").await, (json!(all), json!(2 * all)), "{what}");
+        assert_eq!(world.assert_ledger_equals_counters(&admin, "2026-02").await, all, "{what}");
     }
 }
 
 #[tokio::test]
-async fn a_tenant_that_starts_on_the_eve_of_a_month_has_a_day_of_that_month_and_then_the_next() {
-    for (start, period, next) in [
-        ("2026-01-30T23:59:59Z", ["2026-01-01", "2026-02-01"], "2026-02-01T00:00:00Z"),
-        ("2026-01-31T23:59:59Z", ["2026-01-01", "2026-02-01"], "2026-02-01T00:00:00Z"),
-        ("2028-02-29T23:59:59Z", ["2028-02-01", "2028-03-01"], "2028-03-01T00:00:00Z"),
-        ("2026-12-31T23:59:59Z", ["2026-12-01", "2027-01-01"], "2027-01-01T00:00:00Z"),
+async fn who_signs_up_on_the_last_evening_has_the_whole_of_that_month_and_of_the_next() {
+    let world = World::open().await;
+    for (evening, morning, month, next_month) in [
+        ("2026-01-31T23:59:59.999999Z", "2026-02-01T00:00:00Z", "2026-01-01", "2026-02-01"),
+        ("2028-02-29T23:59:59.999999Z", "2028-03-01T00:00:00Z", "2028-02-01", "2028-03-01"),
+        ("2026-12-31T23:59:59.999999Z", "2027-01-01T00:00:00Z", "2026-12-01", "2027-01-01"),
     ] {
-        let world = World::open().await;
-        let signed_up = world.sign_up().at(start).send().await.expect(201);
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let admin = world.actor(
-            &text(&signed_up["tenant_id"]),
-            &text(&signed_up["admin"]["user_id"]),
-            &text(&signed_up["api_key"]),
-        );
-        let plan = admin.get("/v1/billing/plan").at(start).send().await.expect(200);
-        assert_eq!([&plan["period_start"], &plan["period_end"]], period.each_ref());
-        echo(&admin, "first").at(start).send().await.expect(200);
+        let admin = tenant_since(&world, evening, 4).await;
 
-        echo(&admin, "second").at(next).send().await.expect(200);
-
-        for month in [&period[0][..7], &period[1][..7]] {
-            assert_eq!(world.assert_ledger_equals_counters(&admin, month).await, 1, "{start}");
+        for (now, start) in [(evening, month), (morning, next_month)] {
+            for call in ["one", "two"] {
+                echo(&admin, format!("{now} {call}")).at(now).send().await.expect(200);
+            }
+            assert_eq!(echo(&admin, "three").at(now).send().await.detail(429)["period_start"], start);
+            let plan = admin.get("/v1/billing/plan").at(now).send().await.expect(200);
+            assert_eq!(plan["period_start"], start);
+            let usage = admin.get("/v1/billing/usage").at(now).send().await.expect(200);
+            assert_eq!((&usage["period_start"], &usage["credits"]["remaining"]), (&json!(start), &json!(0)));
         }
+        assert_eq!(
+            units_and_credits(&admin, month).await,
+            (json!(2), json!(4)),
+            "the old month stays as it was"
+        );
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn plan_weight_and_cap_change_in_the_middle_of_a_period_and_under_load() {
+#[tokio::test]
+async fn the_leap_day_is_the_last_of_its_month_and_waits_end_with_it() {
     let world = World::open().await;
-    let admin = world.tenant().await;
-    let subscription = format!("/v1/admin/tenants/{}/subscription", admin.tenant_id);
-    let plan = json!({"plan_id": "p", "name": "P", "included_credits": 40, "overage_price_per_credit": 0.02});
-    operate(&world, "POST", "/v1/admin/plans", plan).await;
-    operate(&world, "PUT", "/v1/admin/plans/p/capabilities", json!({"capabilities": ["tools"]})).await;
-    let weight = |weight: f64| {
-        operate(
-            &world,
-            "PUT",
-            "/v1/admin/metered-events/tool_invocation",
-            json!({"credits_per_unit": weight}),
-        )
-    };
-    let caps = |units: u64| {
-        let caps = json!({"caps": [{"event_key": "tool_invocation", "cap_raw_units": units}]});
-        operate(&world, "PUT", "/v1/admin/plans/p/caps", caps)
-    };
-    let mut sent = 0;
-    let mut burst = async |calls: u64| {
-        let keys = sent..sent + calls;
-        sent += calls;
-        admitted(at_once(keys.map(|key| echo(&admin, key))).await.iter())
-    };
-    assert_eq!(burst(4).await, 4, "on the starter plan, 8 credits");
-    operate(&world, "PUT", &subscription, json!({"plan_id": "p"})).await;
-    caps(9).await;
-    assert_eq!(burst(16).await, 5, "what was used counts against the new plan's cap: 18 credits");
-    weight(0.333333).await;
-    caps(12).await;
-    assert_eq!(burst(16).await, 3, "at the new weight: 18.999999 credits");
-    operate(&world, "PUT", "/v1/admin/plans/p", json!({"included_credits": 19})).await;
-    caps(100).await;
-    assert_eq!(burst(8).await, 0, "less than a third of a credit is left");
-    operate(&world, "PUT", "/v1/admin/plans/p", json!({"included_credits": 20})).await;
-    assert_eq!(burst(8).await, 3);
-    operate(&world, "PUT", "/v1/admin/plans/p", json!({"included_credits": 1})).await;
-    assert_eq!(burst(4).await, 0, "lowered below what was used");
+    let admin = tenant_since(&world, "2028-02-28T12:00:00Z", 2).await;
+    operate(&world, "PUT", &format!("/v1/admin/plans/of-{}", admin.tenant_id), r#"{"name":"Leap"}"#).await;
+    echo(&admin, "used").at("2028-02-28T23:00:00Z").send().await.expect(200);
 
-    let usage = read(&admin, "/v1/billing/usage").await;
-    assert_eq!(usage["credits"]["used"].to_string(), "19.999998");
-    assert_eq!(usage["credits"]["overage_credits"].to_string(), "18.999998");
-    assert_eq!(world.assert_ledger_equals_counters(&admin, "2026-02").await, 15);
+    for (now, retry_after) in [
+        ("2028-02-28T23:00:00Z", (25 * 3600).to_string()),
+        ("2028-02-29T00:00:00Z", (24 * 3600).to_string()),
+        ("2028-02-29T23:59:59.999999Z", "1".to_owned()),
+    ] {
+        let refused = echo(&admin, "new").at(now).send().await;
+        assert_eq!(refused.detail(429)["resets_at"], "2028-03-01T00:00:00.000000Z", "{now}");
+        assert_eq!(refused.header("retry-after"), Some(retry_after.as_str()), "{now}");
+    }
+    echo(&admin, "new").at("2028-03-01T00:00:00Z").send().await.expect(200);
 }

@@ -21,7 +21,7 @@ const READS: [&str; 6] = [
 ];
 
 /// Puts so many more of the tenant's latest entry into its ledger, one each millisecond before noon.
-async fn enter_history(world: &World, admin: &Actor, entries: i64) {
+async fn enter_long_history(world: &World, admin: &Actor, entries: i64) {
     let tenant_id = admin.access().await.tenant_id();
     let latest = world.ledger(admin, "2026-02").await.remove(0);
     let original = keys::ledger_entry(tenant_id, latest.created_at, latest.id);
@@ -57,7 +57,7 @@ async fn with_ten_entries_and_with_200_000_every_page_of_the_bill_costs_the_same
     }
     let young = costs(&admin).await;
 
-    enter_history(&world, &admin, 199_990).await;
+    enter_long_history(&world, &admin, 199_990).await;
 
     let old = costs(&admin).await;
     for ((path, young), old) in READS.iter().zip(young).zip(old) {
@@ -73,8 +73,8 @@ async fn a_rare_event_is_looked_for_in_a_bounded_part_of_the_month_at_a_time() {
     let admin = world.tenant().await;
     admin.materialize("rare", "2026-02-01").at("2026-02-01T12:00:00Z").send().await.expect(200);
     echo(&admin, "usual").send().await.expect(200);
-    let usual = 2 * i64::try_from(MAX_EXAMINED).unwrap() + 100;
-    enter_history(&world, &admin, usual - 1).await;
+    let usual = i64::try_from(MAX_EXAMINED).unwrap() + 100;
+    enter_long_history(&world, &admin, usual - 1).await;
 
     let mut found = Vec::new();
     let mut cursor = String::new();
@@ -89,5 +89,5 @@ async fn a_rare_event_is_looked_for_in_a_bounded_part_of_the_month_at_a_time() {
         cursor = format!("&cursor={next}");
     }
 
-    assert_eq!(found, [0, 0, 1], "empty pages lead on");
+    assert_eq!(found, [0, 1], "an empty page leads on");
 }

@@ -1,78 +1,105 @@
 //! `GET /v1/usage/daily` (gateway.md 11).
 
+use bespin_metering::MeteredEvent;
 use bespin_tests::{Actor, World};
-use serde_json::{Value, json};
 
-use crate::{echo, put_limits, read};
+use crate::{echo, happen, limits_text, put_limits};
 
-async fn units(admin: &Actor, query: &str) -> Value {
-    let day = read(admin, &format!("/v1/usage/daily{query}")).await;
-    let units = day["usage"].as_array().unwrap().iter().map(|activity| activity["units"].clone());
-    units.collect()
+const DEFAULTS: [u64; 4] = [100, 100, 10, 500];
+
+/// What the day's usage says, to the letter.
+fn usage_text(
+    tenant_id: &str,
+    date: &str,
+    limits: [u64; 4],
+    [query, tool, brief, notification]: [u64; 4],
+) -> String {
+    let limits = limits_text(tenant_id, limits);
+    format!(
+        r#"{{"date":"{date}","limits":{limits},"usage":[{{"activity_type":"assistant_query","units":{query}}},{{"activity_type":"tool_invocation","units":{tool}}},{{"activity_type":"daily_brief_generated","units":{brief}}},{{"activity_type":"notification_enqueued","units":{notification}}}]}}"#
+    )
+}
+
+async fn usage_of(actor: &Actor, query: &str) -> String {
+    let reply = actor.get(&format!("/v1/usage/daily{query}")).send().await;
+    reply.expect(200);
+    reply.text
 }
 
 #[tokio::test]
-async fn a_day_shows_the_four_activities_in_the_order_of_the_contract_beside_the_limits() {
+async fn the_four_activities_stand_in_the_order_of_the_table_whatever_happened() {
     let world = World::open().await;
     let admin = world.tenant().await;
-    for key in 0..3 {
-        echo(&admin, key).send().await.expect(200);
+    let member = admin.member().await;
+    let nothing = usage_text(&admin.tenant_id, "2026-02-10", DEFAULTS, [0; 4]);
+    assert_eq!(usage_of(&admin, "").await, nothing);
+
+    for (units, event) in (1..).zip(MeteredEvent::ALL) {
+        happen(&world, &admin, event, units, "2026-02-10T23:59:59.999999Z").await;
     }
-    admin.materialize("brief", "2026-02-01").send().await.expect(200);
-    admin.kpi("not counted by day").await;
 
-    let today = read(&admin, "/v1/usage/daily").await;
-
-    let activity = |key: &str, units: u64| json!({"activity_type": key, "units": units});
-    assert_eq!(
-        today,
-        json!({
-            "date": "2026-02-10", "limits": read(&admin, "/v1/limits").await,
-            "usage": [
-                activity("assistant_query", 0), activity("tool_invocation", 3),
-                activity("daily_brief_generated", 1), activity("notification_enqueued", 0),
-            ],
-        })
-    );
+    // Units of the two events without a daily limit are not counted by day.
+    let expected = usage_text(&admin.tenant_id, "2026-02-10", DEFAULTS, [1, 2, 3, 4]);
+    assert_eq!(usage_of(&admin, "").await, expected, "today is the default");
+    assert_eq!(usage_of(&member, "?date=2026-02-10").await, expected, "any role, counters of all users");
+    assert_eq!(usage_of(&admin, "?date=2026-02-09&date=2026-02-10").await, expected, "the last one wins");
+    let other = world.tenant().await;
+    assert_eq!(usage_of(&other, "").await, usage_text(&other.tenant_id, "2026-02-10", DEFAULTS, [0; 4]));
 }
 
 #[tokio::test]
-async fn another_day_shows_its_own_counters_and_the_limits_of_now() {
+async fn other_days_show_their_own_counters_beside_the_limits_of_now() {
     let world = World::open().await;
     let admin = world.tenant().await;
-    for (key, now) in [
-        ("a", "2026-01-31T23:59:59.999999Z"),
-        ("b", "2026-02-01T00:00:00Z"),
-        ("c", "2026-02-10T12:00:00Z"),
-        ("d", "2026-02-10T12:00:00Z"),
+    let days = [
+        ("2025-12-31", "2025-12-31T23:59:59.999999Z", 1),
+        ("2026-01-01", "2026-01-01T00:00:00Z", 2),
+        ("2026-01-31", "2026-02-01T00:59:59+01:00", 3),
+        ("2026-02-01", "2026-02-01T00:00:00Z", 4),
+        ("2028-02-29", "2028-02-29T12:00:00Z", 5),
+    ];
+    for (date, now, calls) in days {
+        for call in 0..calls {
+            echo(&admin, format!("{date} {call}")).at(now).send().await.expect(200);
+        }
+    }
+
+    put_limits(&admin, [0, 1, 2, 3]).send().await.expect(200);
+
+    let unused = ["0001-01-01", "2026-01-30", "2026-02-02", "2028-02-28", "2028-03-01", "9999-12-31"];
+    for (date, calls) in
+        days.map(|(date, _, calls)| (date, calls)).into_iter().chain(unused.map(|date| (date, 0)))
+    {
+        let expected = usage_text(&admin.tenant_id, date, [0, 1, 2, 3], [0, calls, 0, 0]);
+        assert_eq!(usage_of(&admin, &format!("?date={date}")).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_date_is_refused_at_its_place() {
+    let world = World::open().await;
+    let admin = world.tenant().await;
+    for date in [
+        "",
+        "banana",
+        "2026-02-30",
+        "2027-02-29",
+        "2026-13-01",
+        "2026-00-10",
+        "0000-01-01",
+        "2026-2-1",
+        "20260210",
+        "10-02-2026",
+        "2026-02-10T00:00:00Z",
+        "%202026-02-10",
+        "2026-02-10%00",
+        "-2026-02-10",
+        "12026-02-10",
+        "%EF%BC%92026-02-10",
     ] {
-        echo(&admin, key).at(now).send().await.expect(200);
-    }
-    put_limits(&admin, [1, 2, 3, 4]).send().await.expect(200);
+        let refused = admin.get(&format!("/v1/usage/daily?date={date}")).send().await;
 
-    for (query, tools) in [
-        ("", 2),
-        ("?date=2026-02-10", 2),
-        ("?date=2026-02-01", 1),
-        ("?date=2026-01-31", 1),
-        ("?date=2026-02-02", 0),
-        ("?date=0001-01-01", 0),
-        ("?date=9999-12-31", 0),
-    ] {
-        assert_eq!(units(&admin, query).await, json!([0, tools, 0, 0]), "{query}");
-        let limits = &read(&admin, &format!("/v1/usage/daily{query}")).await["limits"];
-        assert_eq!(limits["tool_invocation_daily_limit"], 2, "{query}");
-    }
-}
-
-#[tokio::test]
-async fn what_is_no_date_is_named() {
-    let world = World::open().await;
-    let admin = world.tenant().await;
-
-    for date in ["banana", "", "2026-02-30", "2027-02-29", "2026-2-1", "2026-02-01T00:00:00Z", "0000-01-01"] {
-        let faults = admin.get(&format!("/v1/usage/daily?date={date}")).send().await.faults();
-        assert_eq!(faults.len(), 1, "{date}");
-        assert!(faults[0].ends_with(" query.date"), "{date}: {faults:?}");
+        assert_eq!(refused.faults(), ["value_error query.date"], "{date:?}");
+        assert_eq!(refused.detail(422)[0]["loc"], serde_json::json!(["query", "date"]));
     }
 }

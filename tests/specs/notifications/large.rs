@@ -15,7 +15,7 @@ use bespin_table::{Query, keys};
 use bespin_tests::{Actor, World, noon};
 use serde_json::{Value, json};
 
-use crate::words::{DATE, JOB, MONTH, at_once, counts, entries, run, without_limits};
+use crate::words::{DATE, JOB, MONTH, counts, entries, run, without_limits};
 
 /// The admin of a tenant of so many users without limits. All but the admin are there in their places in the order of
 /// creation only, which is all that a run reads of them.
@@ -74,27 +74,6 @@ async fn a_thousand_users_are_each_notified_once_with_ids_of_their_own() {
     world.assert_ledger_equals_counters(&admin, MONTH).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn several_drivers_at_once_keep_the_allowance_to_the_unit_and_the_first_users_get_it() {
-    let world = World::open().await;
-    let admin = tenant_of(&world, 300).await;
-    limit_notifications(&world, &admin, 101).await;
-
-    let replies = at_once((0..4).map(|key| run(&admin, &key.to_string(), DATE))).await;
-
-    let inserted: u64 = replies.iter().map(|reply| counts(reply).0).sum();
-    assert_eq!(inserted, 101);
-    for reply in &replies {
-        let (inserted, ignored, suppressed) = counts(reply);
-        assert_eq!(inserted + ignored + suppressed, 300);
-    }
-    let notified = notified(&world, &admin).await;
-    assert_eq!(notified.iter().sum::<usize>(), 101, "nobody twice");
-    assert!(notified.iter().all(|count| *count <= 1));
-    assert_eq!(entries(&world, &admin).await.len(), 101);
-    world.assert_ledger_equals_counters(&admin, MONTH).await;
-}
-
 #[tokio::test]
 async fn a_quota_that_ends_in_the_middle_of_a_large_tenant_leaves_the_others_counted_and_a_later_run_goes_on()
 {
@@ -124,15 +103,6 @@ fn impatient(world: &World) -> DailyBrief {
     world.deps().daily_brief.clone().with_queue(queue, 2)
 }
 
-/// The messages that wait in the queue.
-async fn waiting(world: &World) -> Vec<BriefRun> {
-    let sqs = sqs_client(&world.embedded().connection());
-    let receive = sqs.receive_message().queue_url(queue_url(world)).max_number_of_messages(10);
-    let received = receive.send().await.unwrap();
-    let bodies = received.messages().iter().map(|message| message.body().unwrap().to_owned());
-    bodies.map(|body| serde_json::from_str(&body).unwrap()).collect()
-}
-
 async fn begin(world: &World, admin: &Actor, job: &DailyBrief) -> Run {
     let access = admin.access().await;
     let catalogue = world.deps().entitlements.catalogue().await.unwrap();
@@ -147,42 +117,6 @@ async fn begin(world: &World, admin: &Actor, job: &DailyBrief) -> Run {
         Progress::At(run) => *run,
         Progress::Replayed(text) => panic!("{text}"),
     }
-}
-
-#[tokio::test]
-async fn the_rest_of_a_large_tenant_goes_through_the_queue_and_duplicates_change_nothing() {
-    let world = World::open().await;
-    let admin = tenant_of(&world, 200).await;
-    let job = impatient(&world);
-
-    let begun = begin(&world, &admin, &job).await;
-
-    assert_eq!((begun.counts().inserted, begun.is_done()), (60, false));
-    let answer = begun.answer();
-    assert_eq!((&answer["status"], &answer["notifications_inserted"]), (&json!("running"), &json!(60)));
-    let path = format!("{JOB}/{}", begun.id());
-    let shown = admin.get(&path).send().await.expect(200);
-    assert_eq!((&shown["status"], &shown["notifications_inserted"]), (&json!("running"), &json!(60)));
-    let access = admin.access().await;
-    let mut taken_up = 0;
-    loop {
-        let messages = waiting(&world).await;
-        let Some(BriefRun { run_id, tenant_id, user_id }) = messages.last() else { break };
-        assert_eq!((tenant_id, user_id, run_id), (&admin.tenant_id, &admin.user_id, &begun.id()));
-        // Each message is worked off twice, at the same time.
-        let resume = || job.resume(&access, run_id, noon(), Some(2));
-        let (one, other) = futures::join!(resume(), resume());
-        assert!(one.is_ok() && other.is_ok());
-        taken_up += 1;
-        assert!(taken_up < 20, "the queue empties");
-    }
-    let done = admin.get(&path).send().await.expect(200);
-    assert_eq!(
-        (&done["status"], &done["notifications_inserted"], &done["brief_created"]),
-        (&json!("done"), &json!(200), &json!(true))
-    );
-    assert_eq!(notified(&world, &admin).await, vec![1; 200]);
-    world.assert_ledger_equals_counters(&admin, MONTH).await;
 }
 
 const EVENT: &str = include_str!("../../../events/daily-brief-runner.json");

@@ -82,18 +82,8 @@ impl EmbeddedDynamoDb {
         copies: impl IntoIterator<Item = Vec<(&'static str, String)>>,
     ) -> Result<usize, DynoxideError> {
         let original = self.item(table, key)?;
-        let changed = |changes: Vec<(&'static str, String)>| {
-            let mut copy = original.clone();
-            for (name, value) in changes {
-                let Some(AttributeValue::S(text) | AttributeValue::N(text)) = copy.get_mut(name) else {
-                    let reason = format!("the item has no text or number {name:?}");
-                    return Err(DynoxideError::ValidationException(reason));
-                };
-                *text = value;
-            }
-            Ok(copy)
-        };
-        let items: Vec<Item> = copies.into_iter().map(changed).collect::<Result<_, _>>()?;
+        let items: Vec<Item> =
+            copies.into_iter().map(|changes| changed(original.clone(), changes)).collect::<Result<_, _>>()?;
         Ok(self.database.import_items(table, items, ImportOptions::default())?.items_imported)
     }
 
@@ -130,6 +120,18 @@ impl EmbeddedDynamoDb {
             }
         }
     }
+}
+
+/// An item with some of its texts and numbers replaced.
+fn changed(mut item: Item, changes: Vec<(&'static str, String)>) -> Result<Item, DynoxideError> {
+    for (name, value) in changes {
+        let Some(AttributeValue::S(text) | AttributeValue::N(text)) = item.get_mut(name) else {
+            let reason = format!("the item has no text or number {name:?}");
+            return Err(DynoxideError::ValidationException(reason));
+        };
+        *text = value;
+    }
+    Ok(item)
 }
 
 impl std::fmt::Debug for EmbeddedDynamoDb {
