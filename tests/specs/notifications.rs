@@ -9,10 +9,14 @@
 mod acknowledge;
 #[path = "notifications/background.rs"]
 mod background;
+#[path = "notifications/cost.rs"]
+mod cost;
 #[path = "notifications/deaths.rs"]
 mod deaths;
 #[path = "notifications/job.rs"]
 mod job;
+#[path = "notifications/large.rs"]
+mod large;
 #[path = "notifications/outbox.rs"]
 mod outbox;
 #[path = "notifications/prefs.rs"]

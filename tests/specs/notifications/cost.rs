@@ -1,0 +1,164 @@
+//! What notifications ask of the store, counted by the store itself (I6, I7).
+
+use bespin_entitlements::DailyLimits;
+use bespin_tests::{Actor, Cost};
+
+use crate::{
+    large::{tenant_of, users},
+    words::{DATE, OUTBOX, PREFS, counts, members, run, unhurried_world, without_limits},
+};
+
+async fn cost(actor: &Actor, path: &str) -> Cost {
+    let reply = actor.get(path).send().await;
+    reply.expect(200);
+    reply.cost()
+}
+
+#[tokio::test]
+async fn a_run_costs_the_same_for_each_user_however_many_there_are() {
+    let mut costs = Vec::new();
+    for count in [301, 901] {
+        let world = unhurried_world().await;
+        let admin = tenant_of(&world, count).await;
+
+        let reply = run(&admin, "key", DATE).send().await;
+
+        assert_eq!(counts(&reply), (count, 0, 0));
+        costs.push(reply.cost());
+    }
+    let per_user = |amount: fn(&Cost) -> f64| (amount(&costs[1]) - amount(&costs[0])) / 600.0;
+    // Of 30 users together: a notification, its mark and its entry for each; the run, the moment of the ids, the counters.
+    assert_eq!(per_user(|cost| cost.write_units), (30.0 * 6.0 + 6.0) / 30.0);
+    let round_trips = per_user(|cost| f64::from(cost.round_trips));
+    assert!(round_trips < 1.2 / 30.0, "{round_trips}: one transaction for 30, and a page of users for 500");
+    assert!(per_user(|cost| cost.read_units) < 0.1, "a row of a user is a few hundred bytes");
+}
+
+#[tokio::test]
+async fn a_run_that_finds_everybody_notified_writes_next_to_nothing() {
+    let world = unhurried_world().await;
+    let admin = tenant_of(&world, 300).await;
+    run(&admin, "first", DATE).send().await.expect(200);
+
+    let again = run(&admin, "second", DATE).send().await;
+
+    assert_eq!(counts(&again), (0, 300, 0));
+    let Cost { round_trips, write_units, cancelled, .. } = again.cost();
+    assert!(round_trips <= 12 && cancelled == 0, "{round_trips} for three hundreds, {cancelled} cancelled");
+    assert!(write_units <= 12.0, "{write_units}: the run's steps, the answer and the audit");
+}
+
+#[tokio::test]
+async fn outbox_and_preferences_cost_the_same_with_a_long_history() {
+    let world = unhurried_world().await;
+    let admin = tenant_of(&world, 1).await;
+    let paths = [
+        format!("{OUTBOX}?limit=5"),
+        format!("{OUTBOX}?date=2026-01-03"),
+        format!("{OUTBOX}?limit=5&status=queued"),
+        PREFS.to_owned(),
+    ];
+    let job = async |day: u32| {
+        let date = format!("2026-01-{day:02}");
+        run(&admin, &date, &date).send().await.expect(200);
+    };
+    for day in 1..=6 {
+        job(day).await;
+    }
+    let mut young = Vec::new();
+    for path in &paths {
+        young.push(cost(&admin, path).await);
+    }
+    for day in 7..=31 {
+        job(day).await;
+    }
+
+    for (path, young) in paths.iter().zip(young) {
+        let old = cost(&admin, path).await;
+        assert_eq!((old.round_trips, old.write_units), (young.round_trips, 0.0), "{path}");
+        // A page of one status reads ahead, up to its bound.
+        if !path.contains("status") {
+            assert_eq!(old.items_read, young.items_read, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn acknowledging_is_three_round_trips_and_a_repeat_two() {
+    let world = unhurried_world().await;
+    let admin = tenant_of(&world, 1).await;
+    run(&admin, "key", DATE).send().await.expect(200);
+    let id = admin.get(OUTBOX).send().await.expect(200)["items"][0]["id"].clone();
+    let ack = || admin.post(&format!("/v1/notifications/{id}/ack")).send();
+
+    let (first, repeat) = (ack().await, ack().await);
+
+    assert_eq!(first.expect(200), repeat.expect(200));
+    assert_eq!((first.cost().round_trips, first.cost().write_units), (3, 2.0));
+    assert_eq!((repeat.cost().round_trips, repeat.cost().write_units), (2, 0.0));
+    assert_eq!(users(&world, &admin).await.len(), 1);
+}
+
+/// Round trips, write units and cancelled transactions: what a caller pays and waits for.
+fn paid(cost: Cost) -> (u32, f64, u32) {
+    (cost.round_trips, cost.write_units, cost.cancelled)
+}
+
+#[tokio::test]
+async fn a_run_costs_the_same_whatever_was_notified_before() {
+    let world = unhurried_world().await;
+    let admin = world.tenant().await;
+    without_limits(&world, &admin).await;
+    members(&admin, 9).await;
+    run(&admin, "warm", DATE).send().await.expect(200);
+    let mut costs = Vec::new();
+    for day in 1..=60 {
+        // Each at an instant of its own, or the ids of its notifications would be looked for.
+        let (date, now) = (
+            format!("2025-{:02}-{:02}", 1 + day / 28, 1 + day % 28),
+            format!("2026-02-10T13:{:02}:00Z", day - 1),
+        );
+        let reply = run(&admin, &date, &date).at(&now).send().await;
+        assert_eq!(counts(&reply), (10, 0, 0));
+        costs.push(reply.cost());
+    }
+
+    // The look, the KPIs, the brief, two lists of users, and one transaction for all of them.
+    let first = costs[0];
+    assert_eq!((first.round_trips, first.cancelled), (6, 0));
+    for cost in &costs {
+        assert_eq!(cost, &first);
+    }
+    // Three rows of two units for each user; the rest is the same for one user and for thirty.
+    assert_eq!(first.write_units, 10.0 * 6.0 + 20.0);
+    assert_eq!((first.items_read, first.read_units), (11, 7.0));
+}
+
+#[tokio::test]
+async fn a_replay_is_one_read_and_a_run_that_only_ignores_writes_nothing_for_each() {
+    let world = unhurried_world().await;
+    let admin = world.tenant().await;
+    members(&admin, 5).await;
+    let first = run(&admin, "k", DATE).send().await;
+    assert_eq!(counts(&first), (6, 0, 0));
+
+    let replay = run(&admin, "k", DATE).send().await;
+    assert_eq!((replay.text.clone(), paid(replay.cost())), (first.text, (1, 0.0, 0)));
+
+    let ignoring = run(&admin, "later", DATE).send().await;
+    assert_eq!(counts(&ignoring), (0, 6, 0));
+    assert_eq!(ignoring.cost().round_trips, 5, "the look, two lists, who has it, and the end of the run");
+    assert!(ignoring.cost().write_units <= 10.0, "{:?}", ignoring.cost());
+}
+
+#[tokio::test]
+async fn a_refused_brief_writes_nothing_however_often_it_is_asked_for() {
+    let world = unhurried_world().await;
+    let admin = world.tenant().await;
+    world.set_daily_limits(&admin, DailyLimits { daily_brief_generated: 0, ..DailyLimits::default() }).await;
+    for _ in 0..3 {
+        let refused = run(&admin, "k", DATE).send().await;
+        assert_eq!(refused.detail(429)["error"], "quota_exceeded");
+        assert_eq!((refused.cost().write_units, refused.cost().cancelled), (0.0, 0));
+    }
+}
