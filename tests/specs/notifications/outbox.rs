@@ -7,7 +7,7 @@ use bespin_table::{Condition, Item, Transaction, keys};
 use bespin_tests::{Actor, World};
 use serde_json::{Value, json};
 
-use crate::words::{DATE, OUTBOX, outbox, run, without_limits};
+use crate::words::{DATE, OUTBOX, outbox, run, unhurried_world, without_limits};
 
 async fn list(actor: &Actor, query: &str) -> Value {
     actor.get(&format!("{OUTBOX}?{query}")).send().await.expect(200)
@@ -170,7 +170,7 @@ async fn put(world: &World, rows: impl IntoIterator<Item = Item>) {
 
 #[tokio::test]
 async fn a_page_of_one_status_looks_at_a_bounded_number_and_still_leads_to_the_end() {
-    let world = World::open().await;
+    let world = unhurried_world().await;
     let admin = world.tenant().await;
     let access = admin.access().await;
     let acked = (2..=5_201).flat_map(|number| rows(&access, number, "acked", &json!({})));

@@ -1,9 +1,12 @@
 //! The words that these specifications share.
 
+use std::sync::Arc;
+
 use bespin_audit::{AuditEntry, AuditScope};
 use bespin_metering::{LedgerEntry, MeteredEvent};
-use bespin_primitives::{BillingPeriod, parse_date};
-use bespin_tests::{Actor, Reply, Request, World};
+use bespin_primitives::{BillingPeriod, OsRandom, parse_date};
+use bespin_testing::StoppedClock;
+use bespin_tests::{Actor, Reply, Request, World, noon};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -104,4 +107,10 @@ pub(crate) async fn without_limits(world: &World, admin: &Actor) {
         notification_enqueued: most,
     };
     world.set_daily_limits(admin, limits).await;
+}
+
+/// A world whose processes never forget a caller for age, so that what is counted is the request alone, however slow
+/// the machine.
+pub(crate) async fn unhurried_world() -> World {
+    World::open_at(World::settings(), Arc::new(StoppedClock::at(noon())), Arc::new(OsRandom)).await
 }
