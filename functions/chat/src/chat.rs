@@ -79,7 +79,7 @@ pub(crate) async fn chat(State(deps): State<Deps>, call: Call) -> Result<Answer,
     let access = caller.authorise(Action::UseChat)?;
     let catalogue = deps.entitlements.catalogue().await?;
     let standing = Standing::entitled(&access, &catalogue, Capability::Chat, call.now)?;
-    let claim = key.map(|key| Claim::new(&access, PATH, key.as_str(), question.fingerprint()));
+    let claim = key.map(|key| Claim::of_user(&access, PATH, key.as_str(), question.fingerprint()));
     let asking = Asking { deps: &deps, call: &call, access: &access, claim: claim.as_ref() };
     let answer = asking.ask(question, standing.admission(MeteredEvent::AssistantQuery, 1)).await?;
     Ok(Answer::json_text(StatusCode::OK, answer))

@@ -28,8 +28,8 @@ pub(crate) async fn begin(State(deps): State<Deps>, call: Call) -> Result<Answer
     let key = call.optional_idempotency_key()?;
     let title = parse(&body)?;
     let access = caller.authorise(Action::UseChat)?;
-    let claim =
-        key.map(|key| Claim::new(&access, PATH, key.as_str(), Fingerprint::of(&json!({"title": title}))));
+    let fingerprint = Fingerprint::of(&json!({"title": title}));
+    let claim = key.map(|key| Claim::of_user(&access, PATH, key.as_str(), fingerprint));
 
     let conversation = Conversation::new(title, call.now, &*deps.random);
     let answer = conversation.view().to_string();

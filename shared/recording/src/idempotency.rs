@@ -28,6 +28,18 @@ impl Claim {
         Self { tenant_id: access.tenant_id(), endpoint: endpoint.into(), key: key.to_owned(), fingerprint }
     }
 
+    /// The claim of a key on an endpoint whose objects belong to one user: no two users share it, or one would be
+    /// answered with what is another's.
+    pub fn of_user(
+        access: &TenantAccess,
+        endpoint: &'static str,
+        key: &str,
+        fingerprint: Fingerprint,
+    ) -> Self {
+        let claim = Self::new(access, endpoint, key, fingerprint);
+        Self { endpoint: Cow::Owned(format!("{endpoint}#{}", access.user_id())), ..claim }
+    }
+
     /// Stands for endpoint and key: forty hexadecimal digits that do not tell the client's key.
     pub fn id(&self) -> String {
         hash(&self.endpoint, &self.key)

@@ -151,6 +151,23 @@ async fn one_key_has_one_answer_and_one_charge_however_often_it_is_sent() {
     assert_eq!(messages(&admin, &conversation).await.len(), 6);
 }
 
+#[tokio::test]
+async fn a_key_is_its_users_own_so_nobody_is_answered_with_what_is_anothers() {
+    let world = World::open().await;
+    let admin = world.tenant().await;
+    let member = admin.member().await;
+    for (path, body) in [(CHAT, json!({"message": "outbox"})), (CONVERSATIONS, json!({"title": "mine"}))] {
+        let send = |actor: &Actor| actor.post(path).key("k").json(&body).send();
+
+        let (first, other, again) = (send(&admin).await, send(&member).await, send(&admin).await);
+
+        assert_eq!((first.status, &first.text), (again.status, &again.text), "{path}");
+        assert_ne!(first.json()["conversation_id"], other.json()["conversation_id"], "{path}");
+        assert_eq!(first.status, other.status, "{path}");
+    }
+    assert_eq!((conversations(&admin).await.len(), conversations(&member).await.len()), (2, 2));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_question_that_dies_on_the_way_is_answered_once_by_its_repeat() {
     for calls in 0.. {
