@@ -8,7 +8,10 @@ use bespin_proof::Prover;
 use bespin_tests::{Actor, Reply, World};
 use serde_json::Value;
 
-use crate::{Call, History, Promise, Violation, Wish, play::Client, play::instant};
+use crate::{
+    Call, History, Promise, Violation, Wish,
+    play::{Client, QUESTIONS_A_DAY, instant},
+};
 
 /// One call and its answer. What died on the way has none.
 #[derive(Debug, Clone)]
@@ -57,6 +60,7 @@ pub(crate) async fn all(history: &History, world: &World, clients: &[Client], he
         seen.limits(&ledger)?;
         seen.tools(&ledger)?;
         seen.briefs(&ledger)?;
+        seen.questions(&ledger)?;
         seen.definitions(&ledger).await?;
         seen.points(&ledger).await?;
     }
@@ -211,6 +215,7 @@ impl<'s> Seen<'s> {
                     add("briefs", month, *units, highest.brief_cap);
                     add("briefs", day, *units, highest.briefs_a_day);
                 }
+                "assistant_query" => add("questions", day, *units, QUESTIONS_A_DAY),
                 _ => {}
             }
         }
@@ -264,6 +269,12 @@ impl<'s> Seen<'s> {
         }
         let answered = briefs.into_values().map(request_id).collect();
         self.same(&answered, &self.entries_of(ledger, "daily_brief_generated")?, "briefs")
+    }
+
+    fn questions(&self, ledger: &[Entry]) -> Checked {
+        let asked = self.good().filter(|(call, _)| matches!(call.wish, Wish::Ask { .. }));
+        let answered = asked.map(|(_, reply)| request_id(reply)).collect();
+        self.same(&answered, &self.entries_of(ledger, "assistant_query")?, "questions")
     }
 
     async fn definitions(&self, ledger: &[Entry]) -> Checked {

@@ -136,7 +136,7 @@ fn call(dice: &Dice, history: &History) -> Call {
 
 fn wish(dice: &Dice) -> Wish {
     let kpi = dice.index(2);
-    match dice.below(20) {
+    match dice.below(23) {
         0..7 => Wish::Echo { key: dice.small(6), text: if dice.one_in(20) { 2 } else { dice.small(2) } },
         7 => Wish::Summary { key: dice.small(6), kpi },
         8 => Wish::NoTool { key: dice.small(6) },
@@ -146,6 +146,7 @@ fn wish(dice: &Dice) -> Wish {
             Wish::Points { kpi, points }
         }
         16..19 => Wish::Brief { key: dice.small(4), day: 5 + 7 * dice.small(4) },
+        19..22 => Wish::Ask { key: dice.small(4), about_kpis: dice.one_in(2) },
         _ => Wish::Usage,
     }
 }

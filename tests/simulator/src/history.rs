@@ -144,6 +144,13 @@ pub enum Wish {
         /// The day.
         day: u8,
     },
+    /// A question to the cofounder, which begins a conversation.
+    Ask {
+        /// The idempotency key.
+        key: u8,
+        /// Whether it is about all KPIs; otherwise it is for help.
+        about_kpis: bool,
+    },
     /// What was used so far.
     Usage,
 }
@@ -157,6 +164,7 @@ impl Wish {
             }
             Self::Kpi { key, .. } => Some(("kpis", *key)),
             Self::Brief { key, .. } => Some(("briefs", *key)),
+            Self::Ask { key, .. } => Some(("chat", *key)),
             Self::Points { .. } | Self::Usage => None,
         }
     }
@@ -169,7 +177,8 @@ impl Wish {
             | Self::Summary { key, .. }
             | Self::NoTool { key }
             | Self::Kpi { key, .. }
-            | Self::Brief { key, .. } => Some(key),
+            | Self::Brief { key, .. }
+            | Self::Ask { key, .. } => Some(key),
             Self::Points { .. } | Self::Usage => None,
         }
     }

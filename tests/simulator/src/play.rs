@@ -24,6 +24,9 @@ const FAULTS: [Fault; 6] = [
     Fault::Unprocessed,
 ];
 
+/// How many questions a day each tenant's limit allows.
+pub(crate) const QUESTIONS_A_DAY: u64 = 3;
+
 /// Clients wait this long before they ask once more in the end: longer than any process remembers anything.
 const PATIENCE_SECONDS: i64 = 8;
 
@@ -301,7 +304,7 @@ impl<'h> Life<'h> {
             }
             OrderKind::Limits(tenant, tools, briefs) => {
                 let body = json!({
-                    "assistant_query_daily_limit": 9, "tool_invocation_daily_limit": tools,
+                    "assistant_query_daily_limit": QUESTIONS_A_DAY, "tool_invocation_daily_limit": tools,
                     "daily_brief_generated_daily_limit": briefs, "notification_enqueued_daily_limit": 9,
                 });
                 let actor = self.clients[*tenant].by(process);
@@ -338,6 +341,10 @@ impl<'h> Life<'h> {
                 actor.post(&path).json(&json!({"points": points}))
             }
             Wish::Brief { key, day } => actor.materialize(&key.to_string(), &instant(*day)[..10]),
+            Wish::Ask { key, about_kpis } => {
+                let message = if *about_kpis { "kpis" } else { "help" };
+                actor.post("/v1/cofounder/chat").key(&key.to_string()).json(&json!({"message": message}))
+            }
             Wish::Usage => actor.get("/v1/billing/usage"),
         }
     }

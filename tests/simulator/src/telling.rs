@@ -80,6 +80,9 @@ impl fmt::Display for Wish {
             Self::Kpi { key, name } => write!(f, "a new KPI, name {name}, under key {key}"),
             Self::Points { kpi, points } => write!(f, "points of KPI {kpi} (day, value): {points:?}"),
             Self::Brief { key, day } => write!(f, "the brief of day {day} under key {key}"),
+            Self::Ask { key, about_kpis } => {
+                write!(f, "a question about {} under key {key}", if *about_kpis { "KPIs" } else { "help" })
+            }
             Self::Usage => f.write_str("what was used"),
         }
     }
