@@ -13,6 +13,7 @@ use bespin_primitives::{
 };
 use bespin_proof::Prover;
 use bespin_table::{Condition, Key, Row, Transaction, keys};
+use bespin_testing::StoppedClock;
 use serde_json::json;
 
 use crate::{Actor, NOON, Request};
@@ -58,6 +59,12 @@ impl World {
     /// The same with another clock for what ages in a process, and replayable ids and waits.
     pub async fn open_at(settings: LocalSettings, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         Self { cloud: Arc::new(Cloud::open_with(&settings, clock, random).await.unwrap()) }
+    }
+
+    /// A world whose process never forgets a caller for age, so that what is counted is the request alone, however slow
+    /// the machine is.
+    pub async fn unhurried() -> Self {
+        Self::open_at(Self::settings(), Arc::new(StoppedClock::at(noon())), Arc::new(OsRandom)).await
     }
 
     /// Another process over the same stores, with caches and faults of its own.
@@ -122,6 +129,23 @@ impl World {
     /// Sets how often a tool may be called in a day.
     pub async fn set_daily_tool_limit(&self, actor: &Actor, limit: u64) {
         self.set_daily_limits(actor, DailyLimits { tool_invocation: limit, ..DailyLimits::default() }).await;
+    }
+
+    /// Lets a tenant do as much as it likes.
+    pub async fn without_limits(&self, actor: &Actor) {
+        self.set_plan(actor, |plan| {
+            plan.included_credits = 1_000_000;
+            plan.caps.clear();
+        })
+        .await;
+        let most = 1_000_000;
+        let limits = DailyLimits {
+            assistant_query: most,
+            tool_invocation: most,
+            daily_brief_generated: most,
+            notification_enqueued: most,
+        };
+        self.set_daily_limits(actor, limits).await;
     }
 
     /// Suspends a tenant, or lets it go on.

@@ -143,7 +143,7 @@ async fn messages_come_oldest_first_a_question_before_its_answer() {
 async fn a_conversation_of_more_than_a_thousand_messages_goes_on_behind_the_cursor() {
     let world = World::open().await;
     let admin = world.tenant().await;
-    super::cost::without_limits(&world, &admin).await;
+    world.without_limits(&admin).await;
     let conversation = begin(&admin).await;
     // All at the same instant: their order is total all the same.
     for burst in 0..11 {

@@ -5,33 +5,15 @@
 )]
 
 use bespin_entitlements::DailyLimits;
-use bespin_tests::{Actor, Cost, World};
+use bespin_tests::{Cost, World};
 
 use crate::{CONVERSATIONS, ask, ask_in, at_once, begin};
 
-/// Lets the tenant do as much as it likes.
-pub(crate) async fn without_limits(world: &World, admin: &Actor) {
-    world
-        .set_plan(admin, |plan| {
-            plan.included_credits = 1_000_000;
-            plan.caps.clear();
-        })
-        .await;
-    let most = 1_000_000;
-    let limits = DailyLimits {
-        assistant_query: most,
-        tool_invocation: most,
-        daily_brief_generated: most,
-        notification_enqueued: most,
-    };
-    world.set_daily_limits(admin, limits).await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_is_one_round_trip_of_eight_write_units_however_long_the_conversation() {
-    let world = World::open().await;
+    let world = World::unhurried().await;
     let admin = world.tenant().await;
-    without_limits(&world, &admin).await;
+    world.without_limits(&admin).await;
     let conversation = begin(&admin).await;
     ask_in(&admin, &conversation, "warm").send().await.expect(200);
 
@@ -52,7 +34,7 @@ async fn a_question_is_one_round_trip_of_eight_write_units_however_long_the_conv
 
 #[tokio::test]
 async fn the_first_question_makes_two_rows_more() {
-    let world = World::open().await;
+    let world = World::unhurried().await;
     let admin = world.tenant().await;
     ask(&admin, "warm").send().await.expect(200);
 
@@ -63,7 +45,7 @@ async fn the_first_question_makes_two_rows_more() {
 
 #[tokio::test]
 async fn a_refused_question_writes_nothing() {
-    let world = World::open().await;
+    let world = World::unhurried().await;
     let admin = world.tenant().await;
     let conversation = begin(&admin).await;
     world.set_daily_limits(&admin, DailyLimits { assistant_query: 0, ..DailyLimits::default() }).await;

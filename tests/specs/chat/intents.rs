@@ -70,7 +70,7 @@ async fn the_outbox_shows_the_callers_ten_newest_whatever_their_status() {
     let admin = world.tenant().await;
     let member = admin.member().await;
     assert_eq!(answered(&admin, "outbox").await, plain("No notifications in your outbox."));
-    super::cost::without_limits(&world, &admin).await;
+    world.without_limits(&admin).await;
     for day in 1..=12 {
         let date = format!("2026-01-{day:02}");
         let job = admin.post("/v1/jobs/daily-brief").key(&date).json(&json!({"date": date}));
@@ -162,7 +162,7 @@ async fn all_kpis_come_by_name_with_their_newest_points_and_whatever_the_plan_re
 async fn of_more_than_five_hundred_kpis_the_first_by_name_are_shown_and_a_long_answer_is_kept_whole() {
     let world = World::open().await;
     let admin = world.tenant().await;
-    super::cost::without_limits(&world, &admin).await;
+    world.without_limits(&admin).await;
     let long = "ж".repeat(240);
     for hundred in 0..6 {
         let made = (0..100).map(|n| {

@@ -17,7 +17,7 @@ use bespin_tests::{Actor, World, noon};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::words::{DATE, JOB, MONTH, audited, counts, run, without_limits};
+use crate::words::{DATE, JOB, MONTH, audited, counts, run};
 
 /// So many users besides the admin, older than it, the first `saved` of whom saved preferences.
 async fn with_users(world: &World, admin: &Actor, count: i64, saved: i64) -> Vec<UserId> {
@@ -115,7 +115,7 @@ async fn ten_thousand_users_are_answered_early_and_worked_off_from_the_queue_at_
     const USERS: usize = 10_000;
     let world = World::open().await;
     let admin = world.tenant().await;
-    without_limits(&world, &admin).await;
+    world.without_limits(&admin).await;
     let users = with_users(&world, &admin, 9_999, 1_000).await;
     let (deps, router, url) = with_queue(&world, INLINE_STEPS).await;
     let before = world.faults().calls("TransactWriteItems");
@@ -171,7 +171,7 @@ async fn ten_thousand_users_are_answered_early_and_worked_off_from_the_queue_at_
 async fn a_message_that_comes_again_or_of_no_run_changes_nothing() {
     let world = World::open().await;
     let admin = world.tenant().await;
-    without_limits(&world, &admin).await;
+    world.without_limits(&admin).await;
     let users = with_users(&world, &admin, 69, 0).await;
     let (deps, router, url) = with_queue(&world, 1).await;
     let access = admin.access().await;
@@ -227,7 +227,7 @@ async fn what_is_left_when_the_quota_is_used_up_is_counted_by_hundreds_without_a
 async fn several_who_drive_one_run_and_another_run_beside_it_keep_the_quota_to_the_unit() {
     let world = World::open().await;
     let admin = world.tenant().await;
-    without_limits(&world, &admin).await;
+    world.without_limits(&admin).await;
     let users = with_users(&world, &admin, 999, 100).await;
     let limits = DailyLimits {
         notification_enqueued: 777,

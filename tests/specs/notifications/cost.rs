@@ -1,11 +1,11 @@
 //! What notifications ask of the store, counted by the store itself (I6, I7).
 
 use bespin_entitlements::DailyLimits;
-use bespin_tests::{Actor, Cost};
+use bespin_tests::{Actor, Cost, World};
 
 use crate::{
     large::{tenant_of, users},
-    words::{DATE, OUTBOX, PREFS, counts, members, run, unhurried_world, without_limits},
+    words::{DATE, OUTBOX, PREFS, counts, members, run},
 };
 
 async fn cost(actor: &Actor, path: &str) -> Cost {
@@ -18,7 +18,7 @@ async fn cost(actor: &Actor, path: &str) -> Cost {
 async fn a_run_costs_the_same_for_each_user_however_many_there_are() {
     let mut costs = Vec::new();
     for count in [301, 901] {
-        let world = unhurried_world().await;
+        let world = World::unhurried().await;
         let admin = tenant_of(&world, count).await;
 
         let reply = run(&admin, "key", DATE).send().await;
@@ -36,7 +36,7 @@ async fn a_run_costs_the_same_for_each_user_however_many_there_are() {
 
 #[tokio::test]
 async fn a_run_that_finds_everybody_notified_writes_next_to_nothing() {
-    let world = unhurried_world().await;
+    let world = World::unhurried().await;
     let admin = tenant_of(&world, 300).await;
     run(&admin, "first", DATE).send().await.expect(200);
 
@@ -50,7 +50,7 @@ async fn a_run_that_finds_everybody_notified_writes_next_to_nothing() {
 
 #[tokio::test]
 async fn outbox_and_preferences_cost_the_same_with_a_long_history() {
-    let world = unhurried_world().await;
+    let world = World::unhurried().await;
     let admin = tenant_of(&world, 1).await;
     let paths = [
         format!("{OUTBOX}?limit=5"),
@@ -85,7 +85,7 @@ async fn outbox_and_preferences_cost_the_same_with_a_long_history() {
 
 #[tokio::test]
 async fn acknowledging_is_three_round_trips_and_a_repeat_two() {
-    let world = unhurried_world().await;
+    let world = World::unhurried().await;
     let admin = tenant_of(&world, 1).await;
     run(&admin, "key", DATE).send().await.expect(200);
     let id = admin.get(OUTBOX).send().await.expect(200)["items"][0]["id"].clone();
@@ -106,9 +106,9 @@ fn paid(cost: Cost) -> (u32, f64, u32) {
 
 #[tokio::test]
 async fn a_run_costs_the_same_whatever_was_notified_before() {
-    let world = unhurried_world().await;
+    let world = World::unhurried().await;
     let admin = world.tenant().await;
-    without_limits(&world, &admin).await;
+    world.without_limits(&admin).await;
     members(&admin, 9).await;
     run(&admin, "warm", DATE).send().await.expect(200);
     let mut costs = Vec::new();
@@ -136,7 +136,7 @@ async fn a_run_costs_the_same_whatever_was_notified_before() {
 
 #[tokio::test]
 async fn a_replay_is_one_read_and_a_run_that_only_ignores_writes_nothing_for_each() {
-    let world = unhurried_world().await;
+    let world = World::unhurried().await;
     let admin = world.tenant().await;
     members(&admin, 5).await;
     let first = run(&admin, "k", DATE).send().await;
@@ -153,7 +153,7 @@ async fn a_replay_is_one_read_and_a_run_that_only_ignores_writes_nothing_for_eac
 
 #[tokio::test]
 async fn a_refused_brief_writes_nothing_however_often_it_is_asked_for() {
-    let world = unhurried_world().await;
+    let world = World::unhurried().await;
     let admin = world.tenant().await;
     world.set_daily_limits(&admin, DailyLimits { daily_brief_generated: 0, ..DailyLimits::default() }).await;
     for _ in 0..3 {

@@ -6,12 +6,12 @@ use bespin_entitlements::DailyLimits;
 use bespin_primitives::{OsRandom, SystemClock};
 use bespin_tests::{Actor, World};
 
-use crate::words::{DATE, MONTH, audited, counts, entries, members, notified, run, want, without_limits};
+use crate::words::{DATE, MONTH, audited, counts, entries, members, notified, run, want};
 
 /// An admin and its users, so many together, some with preferences, none opted out.
 async fn tenant(world: &World, users: usize) -> (Actor, Vec<Actor>) {
     let admin = world.tenant().await;
-    without_limits(world, &admin).await;
+    world.without_limits(&admin).await;
     let mut users = members(&admin, users - 1).await;
     for user in users.iter().take(20) {
         want(user, true).await;

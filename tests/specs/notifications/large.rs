@@ -15,13 +15,13 @@ use bespin_table::{Query, keys};
 use bespin_tests::{Actor, World, noon};
 use serde_json::{Value, json};
 
-use crate::words::{DATE, JOB, MONTH, counts, entries, run, without_limits};
+use crate::words::{DATE, JOB, MONTH, counts, entries, run};
 
 /// The admin of a tenant of so many users without limits. All but the admin are there in their places in the order of
 /// creation only, which is all that a run reads of them.
 pub(crate) async fn tenant_of(world: &World, count: u64) -> Actor {
     let admin = world.tenant().await;
-    without_limits(world, &admin).await;
+    world.without_limits(&admin).await;
     let access = admin.access().await;
     let user = access.user();
     let original = keys::user_by_creation(access.tenant_id(), user.created_at, user.id);

@@ -7,7 +7,7 @@ use bespin_table::{Condition, Item, Transaction, keys};
 use bespin_tests::{Actor, World};
 use serde_json::{Value, json};
 
-use crate::words::{DATE, OUTBOX, outbox, run, unhurried_world, without_limits};
+use crate::words::{DATE, OUTBOX, outbox, run};
 
 async fn list(actor: &Actor, query: &str) -> Value {
     actor.get(&format!("{OUTBOX}?{query}")).send().await.expect(200)
@@ -33,7 +33,7 @@ async fn pages(actor: &Actor, query: &str) -> Vec<Vec<Value>> {
 /// A tenant whose admin was notified of these dates, in this order.
 async fn told_of(world: &World, dates: &[&str]) -> Actor {
     let admin = world.tenant().await;
-    without_limits(world, &admin).await;
+    world.without_limits(&admin).await;
     for date in dates {
         run(&admin, date, date).send().await.expect(200);
     }
@@ -170,7 +170,7 @@ async fn put(world: &World, rows: impl IntoIterator<Item = Item>) {
 
 #[tokio::test]
 async fn a_page_of_one_status_looks_at_a_bounded_number_and_still_leads_to_the_end() {
-    let world = unhurried_world().await;
+    let world = World::unhurried().await;
     let admin = world.tenant().await;
     let access = admin.access().await;
     let acked = (2..=5_201).flat_map(|number| rows(&access, number, "acked", &json!({})));

@@ -7,9 +7,7 @@ use bespin_entitlements::DailyLimits;
 use bespin_metering::MeteredEvent;
 use bespin_tests::{Actor, Reply, World};
 
-use crate::words::{
-    DATE, MONTH, at_once, audited, counts, entries, members, notified, outbox, run, want, without_limits,
-};
+use crate::words::{DATE, MONTH, at_once, audited, counts, entries, members, notified, outbox, run, want};
 
 const FAULTS: [Fault; 5] =
     [Fault::Conflict, Fault::Throttled, Fault::ReplyLost, Fault::NotSent, Fault::ServerError];
@@ -17,7 +15,7 @@ const FAULTS: [Fault; 5] =
 /// An admin with so many users, itself included, some of whom saved preferences.
 async fn tenant_of(world: &World, users: usize) -> (Actor, Vec<Actor>) {
     let admin = world.tenant().await;
-    without_limits(world, &admin).await;
+    world.without_limits(&admin).await;
     let mut all = members(&admin, users - 1).await;
     for user in all.iter().step_by(3) {
         want(user, true).await;

@@ -1,12 +1,9 @@
 //! The words that these specifications share.
 
-use std::sync::Arc;
-
 use bespin_audit::{AuditEntry, AuditScope};
 use bespin_metering::{LedgerEntry, MeteredEvent};
-use bespin_primitives::{BillingPeriod, OsRandom, parse_date};
-use bespin_testing::StoppedClock;
-use bespin_tests::{Actor, Reply, Request, World, noon};
+use bespin_primitives::{BillingPeriod, parse_date};
+use bespin_tests::{Actor, Reply, Request, World};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -89,28 +86,4 @@ pub(crate) async fn audited(world: &World, actor: &Actor) -> Vec<AuditEntry> {
 pub(crate) async fn at_once(requests: impl IntoIterator<Item = Request>) -> Vec<Reply> {
     let sent: Vec<_> = requests.into_iter().map(|request| tokio::spawn(request.send())).collect();
     join_all(sent).await.into_iter().map(Result::unwrap).collect()
-}
-
-/// Lets the tenant have as many briefs and notifications as it likes.
-pub(crate) async fn without_limits(world: &World, admin: &Actor) {
-    world
-        .set_plan(admin, |plan| {
-            plan.included_credits = 1_000_000;
-            plan.caps.clear();
-        })
-        .await;
-    let most = 1_000_000;
-    let limits = bespin_entitlements::DailyLimits {
-        assistant_query: most,
-        tool_invocation: most,
-        daily_brief_generated: most,
-        notification_enqueued: most,
-    };
-    world.set_daily_limits(admin, limits).await;
-}
-
-/// A world whose processes never forget a caller for age, so that what is counted is the request alone, however slow
-/// the machine.
-pub(crate) async fn unhurried_world() -> World {
-    World::open_at(World::settings(), Arc::new(StoppedClock::at(noon())), Arc::new(OsRandom)).await
 }
