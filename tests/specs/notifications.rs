@@ -17,6 +17,8 @@ mod deaths;
 mod job;
 #[path = "notifications/large.rs"]
 mod large;
+#[path = "notifications/mornings.rs"]
+mod mornings;
 #[path = "notifications/outbox.rs"]
 mod outbox;
 #[path = "notifications/prefs.rs"]
@@ -25,5 +27,7 @@ mod prefs;
 mod quota;
 #[path = "notifications/races.rs"]
 mod races;
+#[path = "notifications/schedule.rs"]
+mod schedule;
 #[path = "notifications/words.rs"]
 mod words;

@@ -37,6 +37,11 @@ impl Actor {
         }
     }
 
+    /// Where it lives.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
     /// A new member of the same tenant.
     pub async fn member(&self) -> Self {
         let body = json!({"tenant_id": self.tenant_id, "email": "member@example.com", "role": "member"});

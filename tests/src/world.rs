@@ -6,7 +6,8 @@ use bespin_access::PlatformKeys;
 use bespin_edge::Deps;
 use bespin_embedded::{Embedded, Faults};
 use bespin_entitlements::{DailyLimits, Plan, Subscription, SubscriptionStatus};
-use bespin_local::{Cloud, LocalSettings};
+use bespin_fn_daily_brief_scheduler::{Scheduled, SchedulerError};
+use bespin_local::{Cloud, EventSource, LocalSettings};
 use bespin_metering::{EventDefinition, LedgerEntry, LedgerListing, MeteredEvent, Usage};
 use bespin_primitives::{
     BillingPeriod, Clock, OsRandom, Random, SystemClock, TenantId, Timestamp, parse_date,
@@ -14,7 +15,7 @@ use bespin_primitives::{
 use bespin_proof::Prover;
 use bespin_table::{Condition, Key, Row, Transaction, keys};
 use bespin_testing::StoppedClock;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{Actor, NOON, Request};
 
@@ -185,6 +186,33 @@ impl World {
         let mut write = Transaction::new();
         write.put(row.at(key), Condition::default());
         self.deps().table.commit(write).await.unwrap();
+    }
+
+    /// What the rule that fires each hour does at `now`; `event` may name a date or a tenant.
+    pub async fn schedule(&self, event: &Value, now: Timestamp) -> Result<Scheduled, SchedulerError> {
+        bespin_fn_daily_brief_scheduler::handle(self.deps(), event, now).await
+    }
+
+    /// Works off what is in the queue of briefs, as far as the queue answers. What fails is held back, and comes again only
+    /// later. How many messages were handled.
+    pub async fn work_off_briefs(&self, now: Timestamp) -> usize {
+        let source = self.brief_source();
+        let mut handled = 0;
+        loop {
+            let messages = source.receive(0).await.unwrap_or_default();
+            if messages.is_empty() {
+                return handled;
+            }
+            let event = EventSource::event(&messages);
+            let response = bespin_fn_daily_brief_runner::handle(self.deps(), event, now).await;
+            source.settle(&messages, &response).await;
+            handled += messages.len() - response.batch_item_failures.len();
+        }
+    }
+
+    /// The queue of briefs.
+    pub fn brief_source(&self) -> EventSource {
+        self.cloud.event_source(self.deps().brief_queue.as_ref().unwrap().url())
     }
 
     /// Everything a tenant's ledger says about a month (`2026-02`), newest first.

@@ -10,8 +10,9 @@ use bespin_embedded::Embedded;
 use bespin_primitives::{Clock, OsRandom, Random, SystemClock};
 use bespin_queue::sqs_client;
 use data_encoding::HEXLOWER;
+use serde_json::Value;
 
-use crate::{DataFolder, LocalError, LocalSettings, RequestClock, Storage, queues};
+use crate::{DataFolder, EventSource, LocalError, LocalSettings, RequestClock, Storage, queues};
 
 const PEPPER_FILE: &str = "pepper";
 
@@ -46,15 +47,12 @@ impl Cloud {
             }
         };
         let mut edge_settings = edge_settings(settings, pepper(folder.as_ref(), &*random)?);
-        let connection = match &settings.dynamodb {
-            None => {
-                let url = queues::create(&sqs_client(&embedded.connection()), queues::BRIEF_RUNS).await?;
-                edge_settings.brief_runs_queue_url = Some(url);
-                embedded.connection()
-            }
-            Some(url) => connection_to(url)?,
-        };
-        let deps = Deps::new(&connection, edge_settings, clock.clone(), random);
+        // The queues are embedded wherever the table is.
+        let queues = embedded.connection();
+        let brief_runs = queues::create(&sqs_client(&queues), queues::BRIEF_RUNS).await?;
+        edge_settings.brief_runs_queue_url = Some(brief_runs);
+        let table = settings.dynamodb.as_deref().map_or_else(|| Ok(queues.clone()), connection_to)?;
+        let deps = Deps::with_queues(&table, &queues, edge_settings, clock.clone(), random);
         deps.table.create_if_absent().await?;
         deps.entitlements.catalogue().await?;
         Ok(Self::joined(embedded, deps, clock, folder, settings.test_clock))
@@ -98,12 +96,25 @@ impl Cloud {
         &self.embedded
     }
 
-    /// Does what Lambdas behind queues do, until `stop` is done: the rest of large daily briefs.
+    /// Does what the hourly rule does: briefs that are due are put on the queue. More often does no harm.
+    pub async fn schedule_briefs(&self) {
+        let now = self.clock.now();
+        if let Err(error) = bespin_fn_daily_brief_scheduler::handle(&self.deps, &Value::Null, now).await {
+            tracing::warn!(%error, "daily briefs were not scheduled");
+        }
+    }
+
+    /// Does what Lambdas behind queues do, until `stop` is done: daily briefs that are due, and the rest of large ones.
     pub async fn work_off_queues(&self, stop: impl Future<Output = ()>) {
-        let Some(url) = &self.deps.settings.brief_runs_queue_url else { return stop.await };
-        let client = sqs_client(&self.embedded.connection());
+        let Some(queue) = &self.deps.brief_queue else { return stop.await };
+        let source = self.event_source(queue.url());
         let handle = |event| bespin_fn_daily_brief_runner::handle(&self.deps, event, self.clock.now());
-        queues::poll(&client, url, handle, stop).await;
+        source.poll(handle, stop).await;
+    }
+
+    /// One of the cloud's queues, as a function behind it sees it.
+    pub fn event_source(&self, url: &str) -> EventSource {
+        EventSource::new(sqs_client(&self.embedded.connection()), url)
     }
 
     /// Deletes what has expired, as the service does by itself; reads never rely on it. Under a test clock nothing is

@@ -21,5 +21,6 @@ pub use cloud::{Cloud, connection_to};
 pub use demo_tenant::DemoTenant;
 pub use error::LocalError;
 pub use folder::DataFolder;
+pub use queues::EventSource;
 pub use server::Server;
 pub use settings::{LocalSettings, Storage};

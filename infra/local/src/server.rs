@@ -12,8 +12,8 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time};
 
 use crate::{Cloud, DemoTenant, LocalError, LocalSettings};
 
-/// How often items whose time to live is over are deleted.
-const SWEEP_EVERY: Duration = Duration::from_mins(1);
+/// How often items whose time to live is over are deleted, and briefs that are due are made.
+const TICK: Duration = Duration::from_mins(1);
 /// How long a stop waits for open requests.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -95,7 +95,7 @@ impl Server {
         let stores: [JoinHandle<()>; 3] = [
             tokio::spawn(serve_dynamodb(embedded.clone(), self.dynamodb, until_stopped())),
             tokio::spawn(serve_sqs(embedded.clone(), self.sqs, until_stopped())),
-            tokio::spawn(sweep(Arc::clone(&cloud), until_stopped())),
+            tokio::spawn(tick(Arc::clone(&cloud), until_stopped())),
         ];
         let service = cloud.router().into_make_service_with_connect_info::<SocketAddr>();
         let product =
@@ -138,10 +138,12 @@ async fn serve_sqs(
     }
 }
 
-async fn sweep(cloud: Arc<Cloud>, stop: impl Future<Output = ()>) {
+/// Does what happens by itself in the deployment: the store forgets, the hourly rule fires.
+async fn tick(cloud: Arc<Cloud>, stop: impl Future<Output = ()>) {
     let mut stop = std::pin::pin!(stop);
-    while time::timeout(SWEEP_EVERY, &mut stop).await.is_err() {
+    while time::timeout(TICK, &mut stop).await.is_err() {
         cloud.sweep_expired();
+        cloud.schedule_briefs().await;
     }
 }
 

@@ -23,6 +23,8 @@ pub enum Action {
     ReadBriefs,
     /// Run jobs, and see how far they are.
     RunJobs,
+    /// Set when the daily brief is due.
+    ScheduleBriefs,
     /// Read and change one's own notifications and preferences.
     UseOwnNotifications,
     /// Read and lead one's own conversations, ask the cofounder.
@@ -44,6 +46,7 @@ impl Action {
             | Self::IngestPoints
             | Self::MaterializeBrief
             | Self::RunJobs
+            | Self::ScheduleBriefs
             | Self::UpdateLimits => role == Role::Admin,
             Self::ReadKpis
             | Self::ReadBriefs
@@ -65,6 +68,7 @@ impl Action {
             Self::MaterializeBrief => "materialize briefs",
             Self::ReadBriefs => "read briefs",
             Self::RunJobs => "run jobs",
+            Self::ScheduleBriefs => "schedule briefs",
             Self::UseOwnNotifications => "use notifications",
             Self::UseChat => "use chat",
             Self::UpdateLimits => "update limits",

@@ -10,13 +10,14 @@ use bespin_aws::Connection;
 use bespin_briefs::Briefs;
 use bespin_conversations::Conversations;
 use bespin_entitlements::Entitlements;
-use bespin_jobs::{DailyBrief, INLINE_STEPS};
+use bespin_jobs::{BriefMessage, DailyBrief, INLINE_STEPS};
 use bespin_kpi::Kpis;
 use bespin_metering::Metering;
 use bespin_notifications::Notifications;
 use bespin_primitives::{Clock, OsRandom, Random, SystemClock};
 use bespin_queue::{Queue, sqs_client};
 use bespin_recording::Recorder;
+use bespin_schedule::Schedules;
 use bespin_table::Table;
 use bespin_web::{FailureLimiter, ProcessClock, Surface};
 
@@ -52,6 +53,10 @@ pub struct Deps {
     pub conversations: Conversations,
     /// The job that makes a brief and notifies.
     pub daily_brief: DailyBrief,
+    /// When each tenant's brief is due.
+    pub schedules: Schedules,
+    /// Where briefs that are due go, and what is left of large ones; none where there is no queue.
+    pub brief_queue: Option<Queue<BriefMessage>>,
     /// Where ids and keys come from.
     pub random: Arc<dyn Random>,
     /// What the process was told.
@@ -63,6 +68,17 @@ impl Deps {
     /// Joins the parts. `clock` is the process's own: it ages caches, never decides a rule.
     pub fn new(
         connection: &Connection,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        Self::with_queues(connection, connection, settings, clock, random)
+    }
+
+    /// The same with the queues behind another connection than the table.
+    pub fn with_queues(
+        connection: &Connection,
+        queues: &Connection,
         settings: Settings,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
@@ -90,8 +106,10 @@ impl Deps {
             Arc::clone(&recorder),
             Arc::clone(&entitlements),
         );
-        let daily_brief = match &settings.brief_runs_queue_url {
-            Some(url) => daily_brief.with_queue(Queue::new(sqs_client(connection), url), INLINE_STEPS),
+        let brief_queue =
+            settings.brief_runs_queue_url.as_ref().map(|url| Queue::new(sqs_client(queues), url));
+        let daily_brief = match &brief_queue {
+            Some(queue) => daily_brief.with_queue(queue.clone(), INLINE_STEPS),
             None => daily_brief,
         };
         Self {
@@ -107,6 +125,8 @@ impl Deps {
             notifications,
             conversations: Conversations::new(table.clone()),
             daily_brief,
+            schedules: Schedules::new(table.clone()),
+            brief_queue,
             random,
             settings: Arc::new(settings),
             failures,

@@ -14,7 +14,7 @@ use bespin_recording::{Claim, RecordError, Recorder};
 use bespin_table::{Item, TableError};
 use serde_json::Value;
 
-use crate::{BriefRun, JobError, notice};
+use crate::{BriefMessage, BriefRun, JobError, notice};
 
 /// How many steps a request does itself before the rest goes to the queue: about 2,000 users, which is a second or two.
 pub const INLINE_STEPS: usize = 67;
@@ -28,7 +28,7 @@ pub struct DailyBrief {
     notifications: Notifications,
     entitlements: Arc<Entitlements>,
     /// Where the rest of a large tenant's run goes, and after how many steps.
-    rest: Option<(Queue<BriefRun>, usize)>,
+    rest: Option<(Queue<BriefMessage>, usize)>,
 }
 
 /// What is asked of the job.
@@ -85,7 +85,7 @@ impl DailyBrief {
 
     /// The same, but what is left of a run after so many steps goes to `queue`, for [`DailyBrief::resume`].
     #[must_use]
-    pub fn with_queue(self, queue: Queue<BriefRun>, steps: usize) -> Self {
+    pub fn with_queue(self, queue: Queue<BriefMessage>, steps: usize) -> Self {
         Self { rest: Some((queue, steps.max(1))), ..self }
     }
 
@@ -148,7 +148,7 @@ impl DailyBrief {
         // Whoever dies between the last step and the message has answered nobody: a retry of the key goes on, or the
         // message that it was working on comes again.
         if let (false, Some((queue, _))) = (run.is_done(), &self.rest) {
-            queue.send(&BriefRun::rest_of(&run)).await?;
+            queue.send(&BriefMessage::Rest(BriefRun::rest_of(&run))).await?;
         }
         Ok(run)
     }

@@ -16,4 +16,4 @@ mod notice;
 pub use daily_brief::{DailyBrief, INLINE_STEPS, JobOrder, Progress};
 pub use draft::NewBrief;
 pub use error::JobError;
-pub use message::BriefRun;
+pub use message::{BriefMessage, BriefRun, DueBrief};

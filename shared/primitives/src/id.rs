@@ -42,6 +42,13 @@ macro_rules! ids {
                 serializer.collect_str(self)
             }
         }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+                Self::parse(&text).ok_or_else(|| serde::de::Error::custom(concat!("no ", stringify!($name))))
+            }
+        }
     )+};
 }
 
@@ -91,6 +98,7 @@ mod tests {
         assert_eq!(id.to_string().len(), 36);
         assert_eq!(&id.to_string()[14..15], "4");
         assert_eq!(TenantId::parse(&id.to_string()), Some(id));
+        assert_eq!(serde_json::from_value::<TenantId>(serde_json::json!(id)).ok(), Some(id));
     }
 
     #[test]
@@ -101,6 +109,7 @@ mod tests {
             [id.to_uppercase(), id.replace('-', ""), format!("{{{id}}}"), format!("{id} "), String::new()]
         {
             assert_eq!(TenantId::parse(&spelling), None, "{spelling}");
+            assert!(serde_json::from_value::<TenantId>(serde_json::json!(spelling)).is_err(), "{spelling}");
         }
     }
 }

@@ -7,7 +7,7 @@ use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::QueueError;
+use crate::{DeadLetters, QueueError};
 
 /// The longest SQS holds a message back.
 const MAX_DELAY_SECONDS: u32 = 900;
@@ -55,6 +55,11 @@ impl<M: Serialize + DeserializeOwned> Queue<M> {
     /// The address SQS knows the queue by.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Where its messages end that nothing can be done with.
+    pub fn dead_letters(&self) -> DeadLetters {
+        DeadLetters::of(self.client.clone(), &self.url)
     }
 
     /// Sends a message, to be received as soon as the queue allows.

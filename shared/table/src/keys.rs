@@ -15,6 +15,7 @@
 //! | user in order of creation | `T#<tenant>#USERS` | `<instant>#<user>` | query: a tenant's users, oldest first |
 //! | owner of a user id | `U#<user>` | `OWNER` | batch: authenticate (tells a stranger's user from none) |
 //! | tenant in order of creation | `TENANTS#<first hex digit of the tenant>` | `<instant>#<tenant>` | 16 queries: all tenants |
+//! | schedule of a tenant's daily brief | `SCHEDULES#<first hex digit of the tenant>` | `<tenant>` | get: show, set, run; 16 queries: who is due |
 //! | KPI | `T#<tenant>#KPIS` | `ID#<kpi>` | get: one definition |
 //! | KPI in order of creation | `T#<tenant>#KPIS` | `AT#<instant>#<kpi>` | query: list, brief |
 //! | head of a KPI's series | `T#<tenant>#KPI#<kpi>` | `HEAD` | get: latest point; lock of every ingest |
@@ -153,6 +154,17 @@ pub fn tenants_by_creation() -> [Range; 16] {
 /// The order of all tenants over their partitions, for cursors. No row stands here.
 pub fn all_tenants() -> Range {
     Range::whole("TENANTS".to_owned())
+}
+
+/// The schedule of a tenant's daily brief. Not in the tenant's own partition, because each hour all are read.
+pub fn schedule(tenant: TenantId) -> Key {
+    let id = tenant.to_string();
+    Key::new(format!("SCHEDULES#{}", &id[..1]), id)
+}
+
+/// One of the sixteen partitions of all schedules; `partition` counts from 0.
+pub fn schedules(partition: usize) -> Range {
+    Range::whole(format!("SCHEDULES#{:x}", partition % 16))
 }
 
 /// One KPI definition.

@@ -54,7 +54,7 @@ impl Route {
 const MANAGE_API_KEYS: Roles = Roles::AdminOnly("manage API keys");
 
 /// All other routes.
-pub(crate) const ROUTES: [Route; 29] = [
+pub(crate) const ROUTES: [Route; 31] = [
     Route::open_to_any_role("/v1/limits"),
     Route {
         method: "PUT",
@@ -170,6 +170,16 @@ pub(crate) const ROUTES: [Route; 29] = [
         keyed: true,
         roles: Roles::AdminOnly("materialize briefs"),
         capability: Some("briefs"),
+        success: 200,
+    },
+    Route::open_to_any_role("/v1/briefs/schedule"),
+    Route {
+        method: "PUT",
+        path: "/v1/briefs/schedule",
+        body: Some(|_| json!({"enabled": true})),
+        keyed: false,
+        roles: Roles::AdminOnly("schedule briefs"),
+        capability: None,
         success: 200,
     },
     Route {

@@ -95,7 +95,7 @@ async fn take_all(world: &World, url: &str) -> Vec<BriefRun> {
 
 /// Works off one message, and tells what that cost.
 async fn work_off(deps: &Deps, access: &TenantAccess, message: &BriefRun) -> (Run, Cost) {
-    assert_eq!(message.ids(), Some((access.tenant_id(), access.user_id())));
+    assert_eq!((message.tenant_id, message.user_id), (access.tenant_id(), access.user_id()));
     let resumed = deps.daily_brief.resume(access, &message.run_id, noon(), Some(INLINE_STEPS));
     let (run, cost) = counted(resumed).await;
     (run.unwrap().unwrap(), cost)

@@ -1,11 +1,19 @@
 //! What notifications ask of the store, counted by the store itself (I6, I7).
 
+use std::collections::BTreeSet;
+
 use bespin_entitlements::DailyLimits;
-use bespin_tests::{Actor, Cost, World};
+use bespin_fn_daily_brief_scheduler::Scheduled;
+use bespin_jobs::{BriefMessage, DueBrief};
+use bespin_primitives::{OsRandom, TenantId, parse_date};
+use bespin_table::{counted, keys};
+use bespin_tests::{Actor, Cost, World, noon};
+use serde_json::Value;
 
 use crate::{
     large::{tenant_of, users},
-    words::{DATE, OUTBOX, PREFS, counts, members, run},
+    mornings::due_at_noon,
+    words::{DATE, OUTBOX, PREFS, at, counts, members, run},
 };
 
 async fn cost(actor: &Actor, path: &str) -> Cost {
@@ -161,4 +169,87 @@ async fn a_refused_brief_writes_nothing_however_often_it_is_asked_for() {
         assert_eq!(refused.detail(429)["error"], "quota_exceeded");
         assert_eq!((refused.cost().write_units, refused.cost().cancelled), (0.0, 0));
     }
+}
+
+/// So many tenants whose briefs are due at noon of 10 February: their schedules are there, which is all that the scheduler
+/// reads of them.
+async fn schedules(world: &World, count: usize) -> BTreeSet<TenantId> {
+    let (admin, _) = due_at_noon(world).await;
+    let tenant_id = TenantId::parse(&admin.tenant_id).unwrap();
+    let others: Vec<_> = (1..count).map(|_| TenantId::random(&OsRandom)).collect();
+    let original = keys::schedule(tenant_id);
+    let copies = others.iter().map(|tenant| {
+        let key = keys::schedule(*tenant);
+        vec![("pk", key.pk), ("sk", key.sk), ("tenant_id", tenant.to_string())]
+    });
+    let key = [("pk", original.pk.as_str()), ("sk", original.sk.as_str())];
+    world.embedded().dynamodb().put_copies(&World::settings().table_name, &key, copies).unwrap();
+    others.into_iter().chain([tenant_id]).collect()
+}
+
+#[tokio::test]
+async fn ten_thousand_tenants_are_scheduled_in_one_run_that_holds_a_page_at_a_time() {
+    let world = World::unhurried().await;
+    let tenants = schedules(&world, 10_000).await;
+    let noon = at("2026-02-10T12:00:00Z");
+
+    let (early, looked) = counted(world.schedule(&Value::Null, noon.plus_seconds(-1))).await;
+    assert_eq!(early.unwrap(), Scheduled { examined: 10_000, sent: 0 });
+    let (sent, cost) = counted(world.schedule(&Value::Null, noon)).await;
+    assert_eq!(sent.unwrap(), Scheduled { examined: 10_000, sent: 10_000 });
+
+    assert_eq!(cost, looked, "that a brief is due costs nothing in the table");
+    assert_eq!((cost.items_read, cost.write_units), (10_000, 0.0));
+    // A page is 250 rows of one partition; partitions differ a little in size.
+    assert!((40..=80).contains(&cost.round_trips), "{} pages", cost.round_trips);
+    assert!(cost.read_units < 0.08 * 10_000.0, "{} units", cost.read_units);
+    let mut told = BTreeSet::new();
+    loop {
+        let messages = world.brief_source().receive(0).await.unwrap();
+        if messages.is_empty() {
+            break;
+        }
+        for message in messages {
+            let BriefMessage::Due(due) = serde_json::from_str(message.body().unwrap()).unwrap() else {
+                panic!()
+            };
+            assert!(told.insert(due.tenant_id), "twice: {due:?}");
+        }
+    }
+    assert_eq!(told, tenants);
+}
+
+#[tokio::test]
+async fn a_scheduled_brief_costs_the_same_every_morning_and_little_more_than_the_job() {
+    let world = World::unhurried().await;
+    let (admin, _) = due_at_noon(&world).await;
+    world.without_limits(&admin).await;
+    admin.get("/v1/kpis").send().await.expect(200);
+    // At an instant of its own, or the ids of its notifications would be those of the first morning.
+    let by_hand = run(&admin, "warm", "2026-01-01").at("2026-02-10T11:00:00Z").send().await;
+    let mut costs = Vec::new();
+    for day in 0..40 {
+        let now = at("2026-02-10T12:00:00Z").plus_seconds(86_400 * day);
+        world.schedule(&Value::Null, now).await.unwrap();
+        let (handled, cost) = counted(world.work_off_briefs(now)).await;
+        assert_eq!(handled, 1);
+        costs.push(cost);
+    }
+    let first = costs[0];
+    for (day, cost) in costs.iter().enumerate() {
+        assert_eq!(paid(*cost), paid(first), "day {day}");
+    }
+    // The schedule is read twice and written once, and who set it is looked up.
+    let (trips, writes, _) = paid(by_hand.cost());
+    assert_eq!(paid(first), (trips + 4, writes + 2.0, 0));
+
+    // A message that comes again is one read.
+    let again = BriefMessage::Due(DueBrief {
+        tenant_id: TenantId::parse(&admin.tenant_id).unwrap(),
+        date: parse_date("2026-02-20").unwrap(),
+        named: false,
+    });
+    world.deps().brief_queue.as_ref().unwrap().send(&again).await.unwrap();
+    let (handled, cost) = counted(world.work_off_briefs(noon())).await;
+    assert_eq!((handled, paid(cost), cost.items_read), (1, (1, 0.0, 0), 1));
 }

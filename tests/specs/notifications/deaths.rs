@@ -5,8 +5,12 @@ use std::sync::Arc;
 use bespin_entitlements::DailyLimits;
 use bespin_primitives::{OsRandom, SystemClock};
 use bespin_tests::{Actor, World};
+use serde_json::Value;
 
-use crate::words::{DATE, MONTH, audited, counts, entries, members, notified, run, want};
+use crate::{
+    mornings::{due_at_noon, last},
+    words::{DATE, MONTH, at, audited, counts, entries, members, notified, run, want},
+};
 
 /// An admin and its users, so many together, some with preferences, none opted out.
 async fn tenant(world: &World, users: usize) -> (Actor, Vec<Actor>) {
@@ -131,5 +135,32 @@ async fn a_run_that_died_when_the_quota_was_used_up_tells_the_same_counts() {
             break;
         }
         calls += 1;
+    }
+}
+
+/// The scheduler and the runner in one process that dies at any call to the store or the queue.
+#[tokio::test(start_paused = true)]
+async fn a_morning_that_dies_at_any_moment_is_brought_home_by_the_next_hour() {
+    for calls in 0.. {
+        let world = World::open().await;
+        let (admin, users) = due_at_noon(&world).await;
+        world.faults().stop_after(calls);
+        let fired = world.schedule(&Value::Null, at("2026-02-10T12:00:00Z")).await;
+        world.work_off_briefs(at("2026-02-10T12:00:00Z")).await;
+        world.faults().clear();
+        let after_death = last(&admin).await;
+
+        world.schedule(&Value::Null, at("2026-02-10T13:00:00Z")).await.unwrap();
+        world.work_off_briefs(at("2026-02-10T13:00:00Z")).await;
+
+        let case = format!("died after {calls} calls");
+        assert_eq!(last(&admin).await["status"], "made", "{case}");
+        assert_eq!(notified(&users, "2026-02-10").await, [1, 1, 1], "{case}");
+        assert_eq!(world.assert_ledger_equals_counters(&admin, MONTH).await, 4, "{case}");
+        assert_eq!(audited(&world, &admin).await.len(), 1, "{case}");
+        if after_death != Value::Null {
+            assert!(fired.is_ok() && calls > 25, "{case}: sixteen queries, one message, and the brief");
+            break;
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use bespin_audit::{AuditEntry, AuditScope};
 use bespin_metering::{LedgerEntry, MeteredEvent};
-use bespin_primitives::{BillingPeriod, parse_date};
+use bespin_primitives::{BillingPeriod, Timestamp, parse_date};
 use bespin_tests::{Actor, Reply, Request, World};
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -12,6 +12,18 @@ pub(crate) const PREFS: &str = "/v1/notifications/prefs";
 pub(crate) const OUTBOX: &str = "/v1/notifications/outbox";
 pub(crate) const MONTH: &str = "2026-02";
 pub(crate) const DATE: &str = "2026-01-31";
+
+pub(crate) const SCHEDULE: &str = "/v1/briefs/schedule";
+
+/// The instant so written.
+pub(crate) fn at(text: &str) -> Timestamp {
+    Timestamp::parse_rfc3339(text).unwrap()
+}
+
+/// Sets when the tenant's brief is due; the answer.
+pub(crate) async fn set_schedule(admin: &Actor, body: &Value) -> Value {
+    admin.request("PUT", SCHEDULE).json(body).send().await.expect(200)
+}
 
 /// The job for a date.
 pub(crate) fn run(admin: &Actor, key: &str, date: &str) -> Request {
