@@ -1,9 +1,9 @@
 # A line each. Only Rust is needed; a target that needs more says so.
-.PHONY: run demo prove simulate test test-dynamodb-local lint deny advisories fmt bench
+.PHONY: run demo prove dead-letters redrive simulate test test-dynamodb-local lint deny advisories fmt bench
 
 CARGO ?= cargo
 # What is given on the command line of make reaches the programs, too.
-export TENANT STORE SEED HISTORIES SABOTAGE
+export TENANT STORE QUEUE_PREFIX SEED HISTORIES SABOTAGE
 
 run: ## the whole product on this machine, http://localhost:8000
 	@$(CARGO) run -p bespin-local --bin bespin-local
@@ -13,6 +13,12 @@ demo: ## two public series through the API, and their daily brief
 
 prove: ## every counter computed anew from the ledgers; TENANT=<id>, STORE=aws
 	@$(CARGO) run --quiet -p bespin-local --bin bespin-prove
+
+dead-letters: ## the messages that nothing could be done with, and why; of make run, or STORE=aws
+	@$(CARGO) run --quiet -p bespin-local --bin bespin-redrive -- show
+
+redrive: ## puts dead letters back to be tried again; of make run, or STORE=aws
+	@$(CARGO) run --quiet -p bespin-local --bin bespin-redrive
 
 simulate: ## random histories with faults: SEED=0 HISTORIES=1000; SABOTAGE=all shows that bugs are found
 	@$(CARGO) run --quiet --release -p bespin-simulator --bin bespin-simulate

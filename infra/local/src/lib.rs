@@ -8,6 +8,7 @@
 mod banner;
 mod clock;
 mod cloud;
+mod dead_letters;
 mod demo_tenant;
 mod error;
 mod folder;
@@ -18,6 +19,7 @@ mod settings;
 pub use banner::banner;
 pub use clock::RequestClock;
 pub use cloud::{Cloud, connection_to};
+pub use dead_letters::{Letters, dead_letters, redrive};
 pub use demo_tenant::DemoTenant;
 pub use error::LocalError;
 pub use folder::DataFolder;
