@@ -1,12 +1,15 @@
 //! The product without a socket.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
 
 use axum::Router;
 use bespin_access::Pepper;
 use bespin_aws::Connection;
 use bespin_edge::{Deps, Settings};
-use bespin_embedded::Embedded;
+use bespin_embedded::{Embedded, MillisClock};
 use bespin_primitives::{Clock, OsRandom, Random, SystemClock};
 use bespin_queue::sqs_client;
 use data_encoding::HEXLOWER;
@@ -46,6 +49,9 @@ impl Cloud {
                 (Embedded::open(folder.path())?, Some(folder))
             }
         };
+        // Messages are held back by the same clock.
+        let sqs = embedded.sqs().clone().with_clock(millis(Arc::clone(&clock)));
+        let embedded = Embedded::new(embedded.dynamodb().clone(), sqs);
         let mut edge_settings = edge_settings(settings, pepper(folder.as_ref(), &*random)?);
         // The queues are embedded wherever the table is.
         let queues = embedded.connection();
@@ -144,6 +150,15 @@ fn routes(deps: &Deps) -> Router {
         .merge(bespin_fn_chat::routes(deps.clone()))
         .merge(bespin_fn_billing::routes(deps.clone()))
         .merge(bespin_fn_admin::routes(deps.clone()))
+}
+
+/// The queues' clock: it stands still while the cloud's is set back.
+fn millis(clock: Arc<dyn Clock>) -> MillisClock {
+    let latest = AtomicI64::new(i64::MIN);
+    MillisClock::new(move || {
+        let now = clock.now().micros() / 1000;
+        latest.fetch_max(now, Ordering::Relaxed).max(now)
+    })
 }
 
 fn edge_settings(settings: &LocalSettings, pepper: Pepper) -> Settings {

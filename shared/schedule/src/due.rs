@@ -34,6 +34,12 @@ impl DueTime {
         Self { hour: hour.min(MAX_HOUR), zone }
     }
 
+    /// The same zone at another hour, 0 to [`MAX_HOUR`].
+    #[must_use]
+    pub fn at_hour(self, hour: u8) -> Self {
+        Self::new(hour, self.zone)
+    }
+
     /// Reads the name of a zone, in the spelling of the IANA database.
     pub fn parse_zone(name: &str) -> Result<Tz, UnknownZone> {
         name.parse().map_err(|_| UnknownZone)

@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bespin_primitives::{BillingPeriod, Micros, TenantId, Timestamp};
+use bespin_primitives::{BillingPeriod, Date, Micros, TenantId, Timestamp};
 use bespin_proof::Prover;
+use bespin_schedule::DueTime;
 use bespin_tests::{Actor, Reply, World};
 use serde_json::Value;
 
@@ -59,7 +60,9 @@ pub(crate) async fn all(history: &History, world: &World, clients: &[Client], he
         let ledger = seen.ledger().await?;
         seen.limits(&ledger)?;
         seen.tools(&ledger)?;
-        seen.briefs(&ledger)?;
+        seen.briefs(&ledger).await?;
+        seen.notifications(&ledger).await?;
+        seen.schedule().await?;
         seen.questions(&ledger)?;
         seen.definitions(&ledger).await?;
         seen.points(&ledger).await?;
@@ -133,8 +136,17 @@ impl<'s> Seen<'s> {
         Violation::unless(kept, promise, || format!("tenant {}: {}", self.tenant, seen()))
     }
 
+    /// When everything is over.
+    fn afterwards(&self) -> String {
+        self.history.end().plus_seconds(60).to_string()
+    }
+
+    async fn ask(&self, path: &str) -> Reply {
+        self.actor.get(path).at(&self.afterwards()).send().await
+    }
+
     async fn get(&self, path: &str) -> Result<Value, Violation> {
-        let reply = self.actor.get(path).at(&self.history.end().plus_seconds(60).to_string()).send().await;
+        let reply = self.ask(path).await;
         self.unless(reply.status == 200, Promise::Answers, || format!("{path}: {}", reply.text))?;
         Ok(reply.json())
     }
@@ -216,6 +228,7 @@ impl<'s> Seen<'s> {
                     add("briefs", day, *units, highest.briefs_a_day);
                 }
                 "assistant_query" => add("questions", day, *units, QUESTIONS_A_DAY),
+                "notification_enqueued" => add("notifications", day, *units, highest.notices_a_day),
                 _ => {}
             }
         }
@@ -258,17 +271,95 @@ impl<'s> Seen<'s> {
         })
     }
 
-    fn briefs(&self, ledger: &[Entry]) -> Checked {
-        let mut briefs: BTreeMap<u8, &Reply> = BTreeMap::new();
-        for (call, reply) in self.good() {
-            let Wish::Brief { day, .. } = call.wish else { continue };
-            let first = briefs.entry(day).or_insert(reply);
-            self.unless(first.text == reply.text, Promise::Keys, || {
-                format!("two briefs of day {day}: {} and {}", first.text, reply.text)
+    /// Each brief there is has one entry, whoever made it, and each answer was that brief.
+    async fn briefs(&self, ledger: &[Entry]) -> Checked {
+        let mut made = BTreeSet::new();
+        for date in self.history.dates() {
+            let reply = self.ask(&format!("/v1/briefs/{date}")).await;
+            self.unless(matches!(reply.status, 200 | 404), Promise::Answers, || {
+                format!("{date}: {}", reply.text)
             })?;
+            if reply.status == 200 {
+                made.insert(request_id(&reply));
+            }
+            for (call, answer) in self.good() {
+                let kept = match call.wish {
+                    Wish::Brief { day, .. } if is_day(date, day) => answer.text == reply.text,
+                    Wish::Job { day, .. } if is_day(date, day) => {
+                        answer.json()["brief_id"] == reply.json()["brief_id"]
+                    }
+                    _ => true,
+                };
+                self.unless(kept, Promise::Once, || {
+                    format!("two briefs of {date}: {} and {}", answer.text, reply.text)
+                })?;
+            }
         }
-        let answered = briefs.into_values().map(request_id).collect();
-        self.same(&answered, &self.entries_of(ledger, "daily_brief_generated")?, "briefs")
+        self.same(&made, &self.entries_of(ledger, "daily_brief_generated")?, "briefs, by what is stored")
+    }
+
+    /// I8: a user has one notification of a date at most, each has its entry, and a run that says that nobody was left
+    /// out left nobody out.
+    async fn notifications(&self, ledger: &[Entry]) -> Checked {
+        let mut told: BTreeMap<String, u64> = BTreeMap::new();
+        let mut all = 0;
+        for user in self.client.users() {
+            let path = "/v1/notifications/outbox?limit=500";
+            let page = self.actor.as_user(user).get(path).at(&self.afterwards()).send().await.json();
+            let mut dates = BTreeSet::new();
+            for item in page["items"].as_array().into_iter().flatten() {
+                let date = item["date"].as_str().unwrap_or_default().to_owned();
+                self.unless(dates.insert(date.clone()), Promise::Once, || {
+                    format!("{user} was told twice of {date}")
+                })?;
+                *told.entry(date).or_default() += 1;
+                all += 1;
+            }
+        }
+        let entries: u64 = ledger
+            .iter()
+            .filter(|entry| entry.event == "notification_enqueued")
+            .map(|entry| entry.units)
+            .sum();
+        self.unless(entries == all, Promise::Ledger, || {
+            format!("{all} notifications, {entries} in the ledger")
+        })?;
+        let users = self.client.users().count() as u64;
+        for (call, reply) in self.good() {
+            let Wish::Job { day, .. } = call.wish else { continue };
+            let reply = reply.json();
+            let count = |name: &str| reply[format!("notifications_{name}")].as_u64().unwrap_or_default();
+            let suppressed = count("suppressed_due_to_quota");
+            let met = count("inserted") + count("ignored") + suppressed;
+            let told = told.get(&instant(day)[..10]).copied().unwrap_or_default();
+            let kept = met == users && told >= users - suppressed;
+            self.unless(kept, Promise::Once, || format!("{call}: {reply}, and {told} of {users} were told"))?;
+        }
+        Ok(())
+    }
+
+    /// I8: the latest brief that was due was dealt with: made, or skipped for a reason that there is.
+    async fn schedule(&self) -> Checked {
+        let shown = self.get("/v1/briefs/schedule").await?;
+        let last = &shown["last"];
+        let due = DueTime::USUAL.at_hour(self.history.tenants[self.tenant].brief_hour);
+        let founded = self.history.rounds.first().map(|round| round.now);
+        // One that was due before the tenant was founded is not made up for.
+        let expected = due
+            .latest(self.history.end())
+            .filter(|date| founded.is_some_and(|founded| due.on(*date).is_some_and(|at| at > founded)));
+        let Some(date) = expected else { return Ok(()) };
+        // Dates sort as text. Another one may have been due while the queue was emptied.
+        let dealt_with = last["date"].as_str().is_some_and(|latest| *latest >= *date.to_string());
+        self.unless(dealt_with, Promise::Once, || format!("the brief of {date} is due, {shown}"))?;
+        if last["status"] == "made" {
+            let reply = self.ask(&format!("/v1/briefs/{}", last["date"].as_str().unwrap_or_default())).await;
+            return self
+                .unless(reply.status == 200, Promise::Once, || format!("made and not there: {shown}"));
+        }
+        let reason = last["reason"].as_str().unwrap_or_default();
+        let suspended = reason == "subscription_suspended" && self.history.suspends(self.tenant);
+        self.unless(suspended || reason == "quota_exceeded", Promise::Answers, || shown.to_string())
     }
 
     fn questions(&self, ledger: &[Entry]) -> Checked {
@@ -347,6 +438,10 @@ fn entry(item: &Value) -> Entry {
         request_id: text("request_id"),
         day: text("created_at").chars().take(10).collect(),
     }
+}
+
+fn is_day(date: Date, day: u8) -> bool {
+    Date::from_ymd_opt(2026, 2, day.into()) == Some(date)
 }
 
 /// A decimal number as it is printed, exactly.

@@ -2,7 +2,7 @@
 
 use bespin_primitives::{Random, SeededRandom, Timestamp};
 
-use crate::{Call, Ceilings, Death, History, Order, OrderKind, Round, Wish};
+use crate::{Call, Ceilings, Death, Delivery, History, Order, OrderKind, Round, Wish};
 
 /// Where something ends: days, months, a leap February, a year.
 const BORDERS: [&str; 6] = [
@@ -74,6 +74,8 @@ fn ceilings(dice: &Dice) -> Ceilings {
         brief_cap: dice.below(3),
         tools_a_day: 1 + dice.below(5),
         briefs_a_day: 1 + dice.below(2),
+        notices_a_day: dice.pick(&[0, 2, 4, 9]),
+        brief_hour: dice.pick(&[0, 0, 12, 23]),
     }
 }
 
@@ -94,6 +96,17 @@ fn round(dice: &Dice, history: &History, now: Timestamp) -> Round {
         deaths,
         orders,
         calls,
+        ticks: (0..history.processes).filter(|_| dice.one_in(2)).collect(),
+        deliveries: (0..dice.below(4)).map(|_| delivery(dice, history)).collect(),
+    }
+}
+
+fn delivery(dice: &Dice, history: &History) -> Delivery {
+    Delivery {
+        process: dice.index(history.processes),
+        twice: dice.one_in(3),
+        reversed: dice.one_in(3),
+        forgotten: dice.one_in(4),
     }
 }
 
@@ -111,7 +124,7 @@ fn crowd(dice: &Dice, history: &History, calls: &mut Vec<Call>) {
 
 fn order(dice: &Dice, history: &History) -> Order {
     let tenant = dice.index(history.tenants.len());
-    let Ceilings { credits, tool_cap, brief_cap, tools_a_day, briefs_a_day } = ceilings(dice);
+    let Ceilings { credits, tool_cap, brief_cap, tools_a_day, briefs_a_day, .. } = ceilings(dice);
     let kind = match dice.below(9) {
         0 | 1 => OrderKind::Credits(tenant, credits),
         2 => OrderKind::Caps(tenant, tool_cap, brief_cap),
@@ -136,7 +149,7 @@ fn call(dice: &Dice, history: &History) -> Call {
 
 fn wish(dice: &Dice) -> Wish {
     let kpi = dice.index(2);
-    match dice.below(23) {
+    match dice.below(26) {
         0..7 => Wish::Echo { key: dice.small(6), text: if dice.one_in(20) { 2 } else { dice.small(2) } },
         7 => Wish::Summary { key: dice.small(6), kpi },
         8 => Wish::NoTool { key: dice.small(6) },
@@ -147,6 +160,7 @@ fn wish(dice: &Dice) -> Wish {
         }
         16..19 => Wish::Brief { key: dice.small(4), day: 5 + 7 * dice.small(4) },
         19..22 => Wish::Ask { key: dice.small(4), about_kpis: dice.one_in(2) },
+        22..25 => Wish::Job { key: dice.small(4), day: 5 + 7 * dice.small(4) },
         _ => Wish::Usage,
     }
 }

@@ -1,6 +1,8 @@
 //! What happens in a history.
 
-use bespin_primitives::Timestamp;
+use std::collections::BTreeSet;
+
+use bespin_primitives::{Date, Timestamp};
 
 /// Everything that happens, drawn before it happens.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +32,10 @@ pub struct Ceilings {
     pub tools_a_day: u64,
     /// Briefs a day.
     pub briefs_a_day: u64,
+    /// Notifications a day.
+    pub notices_a_day: u64,
+    /// The hour (UTC) at which the brief is made by itself.
+    pub brief_hour: u8,
 }
 
 /// Things that happen at the same time.
@@ -47,6 +53,23 @@ pub struct Round {
     pub orders: Vec<Order>,
     /// What tenants ask.
     pub calls: Vec<Call>,
+    /// Processes in which the rule fires that looks for due briefs.
+    pub ticks: Vec<usize>,
+    /// What comes from the queue.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// A batch of messages, handed to a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivery {
+    /// Which.
+    pub process: usize,
+    /// Whether each message comes twice in it.
+    pub twice: bool,
+    /// Whether the latest message comes first.
+    pub reversed: bool,
+    /// Whether the queue never hears that the batch was handled, so that it comes again.
+    pub forgotten: bool,
 }
 
 /// The end of a process.
@@ -144,6 +167,13 @@ pub enum Wish {
         /// The day.
         day: u8,
     },
+    /// The brief of a day of February 2026 and its notifications.
+    Job {
+        /// The idempotency key.
+        key: u8,
+        /// The day.
+        day: u8,
+    },
     /// A question to the cofounder, which begins a conversation.
     Ask {
         /// The idempotency key.
@@ -164,6 +194,7 @@ impl Wish {
             }
             Self::Kpi { key, .. } => Some(("kpis", *key)),
             Self::Brief { key, .. } => Some(("briefs", *key)),
+            Self::Job { key, .. } => Some(("jobs", *key)),
             Self::Ask { key, .. } => Some(("chat", *key)),
             Self::Points { .. } | Self::Usage => None,
         }
@@ -178,6 +209,7 @@ impl Wish {
             | Self::NoTool { key }
             | Self::Kpi { key, .. }
             | Self::Brief { key, .. }
+            | Self::Job { key, .. }
             | Self::Ask { key, .. } => Some(key),
             Self::Points { .. } | Self::Usage => None,
         }
@@ -211,6 +243,17 @@ impl History {
             }
         }
         highest
+    }
+
+    /// Every date that a brief can be about.
+    pub fn dates(&self) -> BTreeSet<Date> {
+        let asked = self.rounds.iter().flat_map(|round| &round.calls).filter_map(|call| match call.wish {
+            Wish::Brief { day, .. } | Wish::Job { day, .. } => Date::from_ymd_opt(2026, 2, day.into()),
+            _ => None,
+        });
+        let moments = self.rounds.iter().map(|round| round.now).chain([self.end()]);
+        let due = moments.flat_map(|now| (0..=2).map(move |days| now.minus_days(days).date()));
+        asked.chain(due).collect()
     }
 
     /// Every weight a tool call ever had.

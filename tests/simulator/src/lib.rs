@@ -1,14 +1,15 @@
 //! Random histories: tenants at work through several processes at once, a store that falters, processes that die, an
 //! operator who changes plans and prices meanwhile, and clocks that step over midnights and month ends. Whatever
 //! happens, every limit holds (I1), every key has one effect (I2), and the ledger is what was answered and what every
-//! counter says (I3).
+//! counter says (I3); every brief is made and every user told once, however messages come (I8).
 //!
 //! A history is plain data and follows from its seed ([`History::draw`]). Playing it ([`play`]) is repeatable to the last
 //! byte: one thread, time that passes at once, ids and waits from the seed. A history that fails is cut down to a
 //! shortest one that still fails ([`shrink`]). [`Sabotage`] breaks what the product sends to the store; histories must
 //! notice each kind.
 //!
-//! No function takes messages from a queue yet. Where one does, a round also delivers them: twice, late, out of order.
+//! The rule that looks for due briefs fires in any process and any round, and messages come twice, late, out of order,
+//! or again because the queue never heard that they were handled.
 
 mod check;
 mod draw;
@@ -18,7 +19,7 @@ mod sabotage;
 mod shrink;
 mod telling;
 
-pub use history::{Call, Ceilings, Death, History, Order, OrderKind, Round, Wish};
+pub use history::{Call, Ceilings, Death, Delivery, History, Order, OrderKind, Round, Wish};
 pub use play::{Played, play};
 pub use sabotage::Sabotage;
 pub use shrink::shrink;
@@ -38,6 +39,8 @@ pub enum Promise {
     Walls,
     /// Faults that pass are never seen by a client; every answer is one that the contract allows.
     Answers,
+    /// I8: whatever dies or comes twice, a brief is made once and a user told once of it.
+    Once,
     /// I3 from inside: every counter is the sum of the ledger.
     Proof,
 }

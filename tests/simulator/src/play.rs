@@ -3,14 +3,16 @@
 use std::{collections::BTreeMap, future::Future, ops::AddAssign, pin::Pin, sync::Arc};
 
 use bespin_embedded::Fault;
+use bespin_local::EventSource;
 use bespin_primitives::{Random, SeededRandom, Timestamp};
+use bespin_queue::MAX_RECEIVES;
 use bespin_testing::StoppedClock;
 use bespin_tests::{Actor, Reply, Request, World};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::{
-    Call, Ceilings, History, OrderKind, Promise, Sabotage, Violation, Wish,
+    Call, Ceilings, Delivery, History, OrderKind, Promise, Sabotage, Violation, Wish,
     check::{self, Heard},
 };
 
@@ -26,6 +28,9 @@ const FAULTS: [Fault; 6] = [
 
 /// How many questions a day each tenant's limit allows.
 pub(crate) const QUESTIONS_A_DAY: u64 = 3;
+
+/// Longer than a queue holds a message back that was not handled.
+const HELD_BACK_SECONDS: i64 = 100;
 
 /// Clients wait this long before they ask once more in the end: longer than any process remembers anything.
 const PATIENCE_SECONDS: i64 = 8;
@@ -43,6 +48,8 @@ pub struct Played {
     pub deaths: u64,
     /// Changes by the operator or an admin.
     pub orders: u64,
+    /// Messages that were handed to a process.
+    pub messages: u64,
     /// Rounds that began on another day than the one before.
     pub midnights: u64,
     /// Good answers that repeated an earlier one.
@@ -57,6 +64,7 @@ impl AddAssign for Played {
         self.calls += more.calls;
         self.deaths += more.deaths;
         self.orders += more.orders;
+        self.messages += more.messages;
         self.midnights += more.midnights;
         self.replays += more.replays;
         for (status, count) in more.answers {
@@ -83,11 +91,18 @@ pub(crate) struct Client {
     user_id: String,
     api_key: String,
     pub(crate) kpis: Vec<String>,
+    /// Two more, beside the admin.
+    members: Vec<String>,
 }
 
 impl Client {
     pub(crate) fn by(&self, process: &World) -> Actor {
         process.actor(&self.tenant_id, &self.user_id, &self.api_key)
+    }
+
+    /// All users of the tenant.
+    pub(crate) fn users(&self) -> impl Iterator<Item = &str> {
+        [&self.user_id].into_iter().chain(&self.members).map(String::as_str)
     }
 }
 
@@ -141,6 +156,7 @@ impl<'h> Life<'h> {
                 user_id: text(&signed_up["admin"]["user_id"]),
                 api_key: text(&signed_up["api_key"]),
                 kpis: Vec::new(),
+                members: Vec::new(),
             };
             let actor = client.by(&self.calm);
             self.clients.push(client);
@@ -148,10 +164,11 @@ impl<'h> Life<'h> {
                 "plan_id": format!("p{number}"), "name": "P", "included_credits": 0, "overage_price_per_credit": 0.02,
             });
             good(&self.calm.operator("POST", "/v1/admin/plans").at(&now).json(&plan).send().await)?;
-            let everything = json!({"capabilities": ["tools", "kpi_ingest", "kpi_read", "briefs", "chat"]});
+            let everything = json!({"capabilities": ["tools", "kpi_ingest", "kpi_read", "briefs", "notifications", "chat"]});
             let path = format!("/v1/admin/plans/p{number}/capabilities");
             good(&self.calm.operator("PUT", &path).at(&now).json(&everything).send().await)?;
-            let Ceilings { credits, tool_cap, brief_cap, tools_a_day, briefs_a_day } = *ceilings;
+            let Ceilings { credits, tool_cap, brief_cap, tools_a_day, briefs_a_day, brief_hour, .. } =
+                *ceilings;
             for order in [
                 OrderKind::Resume(number),
                 OrderKind::Credits(number, credits),
@@ -166,6 +183,15 @@ impl<'h> Life<'h> {
                 kpis.push(text(&good(&kpi)?["kpi_id"]));
             }
             self.clients[number].kpis = kpis;
+            for _ in 0..2 {
+                let body = json!({
+                    "tenant_id": self.clients[number].tenant_id, "email": "m@example.com", "role": "member",
+                });
+                let member = good(&actor.post("/v1/users").at(&now).json(&body).send().await)?;
+                self.clients[number].members.push(text(&member["user_id"]));
+            }
+            let schedule = json!({"enabled": true, "hour": brief_hour});
+            good(&actor.request("PUT", "/v1/briefs/schedule").at(&now).json(&schedule).send().await)?;
         }
         Ok(())
     }
@@ -203,7 +229,10 @@ impl<'h> Life<'h> {
             let request = self.request(&self.processes[call.process], call);
             happening.push(Box::pin(request.at(&at(round.now, call)).send()));
         }
-        let replies = join_all(happening).await;
+        let ticks = join_all(round.ticks.iter().map(|place| self.tick(&self.processes[*place], round.now)));
+        let deliveries = join_all(round.deliveries.iter().map(|delivery| self.deliver(delivery, round.now)));
+        let (replies, _, messages) = futures::join!(join_all(happening), ticks, deliveries);
+        self.played.messages += messages.into_iter().sum::<u64>();
 
         let dead: Vec<usize> = round.deaths.iter().map(|death| death.process).collect();
         let (orders, replies) = replies.split_at(round.orders.len());
@@ -249,7 +278,42 @@ impl<'h> Life<'h> {
             let reply = self.request(&self.calm, &call).at(&text).send().await;
             self.note(&call, &reply, true);
         }
+        self.settle_briefs(now).await;
         Ok(())
+    }
+
+    /// The rule fires. What it cannot do, the next one will.
+    async fn tick(&self, process: &World, now: Timestamp) {
+        drop(process.schedule(&Value::Null, now).await);
+    }
+
+    /// Messages come to a process; how many.
+    async fn deliver(&self, delivery: &Delivery, now: Timestamp) -> u64 {
+        let process = &self.processes[delivery.process];
+        let source = process.brief_source();
+        let messages = source.receive(0).await.unwrap_or_default();
+        let mut event = EventSource::event(&messages);
+        if delivery.twice {
+            event.records.extend(event.records.clone());
+        }
+        if delivery.reversed {
+            event.records.reverse();
+        }
+        let handled = bespin_fn_daily_brief_runner::handle(process.deps(), event, now).await;
+        if !delivery.forgotten {
+            source.settle(&messages, &handled).await;
+        }
+        messages.len() as u64
+    }
+
+    /// When nothing fails any more, the rule fires again, and all messages come home: those that were held back, too.
+    async fn settle_briefs(&mut self, now: Timestamp) {
+        for late in 0..=MAX_RECEIVES {
+            let now = now.plus_seconds(i64::from(late) * HELD_BACK_SECONDS);
+            self.clock.set(now);
+            self.tick(&self.calm, now).await;
+            self.played.messages += self.calm.work_off_briefs(now).await as u64;
+        }
     }
 
     fn note(&mut self, call: &Call, reply: &Reply, answered: bool) {
@@ -305,7 +369,8 @@ impl<'h> Life<'h> {
             OrderKind::Limits(tenant, tools, briefs) => {
                 let body = json!({
                     "assistant_query_daily_limit": QUESTIONS_A_DAY, "tool_invocation_daily_limit": tools,
-                    "daily_brief_generated_daily_limit": briefs, "notification_enqueued_daily_limit": 9,
+                    "daily_brief_generated_daily_limit": briefs,
+                    "notification_enqueued_daily_limit": self.history.tenants[*tenant].notices_a_day,
                 });
                 let actor = self.clients[*tenant].by(process);
                 return actor.request("PUT", "/v1/limits").at(now).json(&body).send().await;
@@ -341,6 +406,10 @@ impl<'h> Life<'h> {
                 actor.post(&path).json(&json!({"points": points}))
             }
             Wish::Brief { key, day } => actor.materialize(&key.to_string(), &instant(*day)[..10]),
+            Wish::Job { key, day } => {
+                let body = json!({"date": &instant(*day)[..10]});
+                actor.post("/v1/jobs/daily-brief").key(&key.to_string()).json(&body)
+            }
             Wish::Ask { key, about_kpis } => {
                 let message = if *about_kpis { "kpis" } else { "help" };
                 actor.post("/v1/cofounder/chat").key(&key.to_string()).json(&json!({"message": message}))

@@ -30,11 +30,13 @@ pub enum Sabotage {
     NoBriefCondition,
     /// The counters of a call are those of the day before.
     Yesterday,
+    /// A user is notified although it has the notification.
+    NoMarkCondition,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::NoCeilings,
         Self::NoKeyCondition,
         Self::FreshTokens,
@@ -43,6 +45,7 @@ impl Sabotage {
         Self::NoHeadCondition,
         Self::NoBriefCondition,
         Self::Yesterday,
+        Self::NoMarkCondition,
     ];
 
     /// What is broken.
@@ -56,6 +59,7 @@ impl Sabotage {
             Self::NoHeadCondition => "the condition on the head of a series is dropped",
             Self::NoBriefCondition => "the condition that there is no brief is dropped",
             Self::Yesterday => "the counters of the day before are moved",
+            Self::NoMarkCondition => "the condition that a user was not notified is dropped",
         }
     }
 
@@ -85,6 +89,7 @@ impl Sabotage {
             Self::NoKeyCondition => on(writes, "#IDEM#", "", always_true),
             Self::NoHeadCondition => on(writes, "#KPI#", "HEAD", always_true),
             Self::NoBriefCondition => on(writes, "#BRIEFS", "", always_true),
+            Self::NoMarkCondition => on(writes, "#OUTBOX#", "ONCE#", always_true),
             Self::CountedTwice if is_repeat => on(writes, "#USAGE", "", double),
             Self::Yesterday => on(writes, "#USAGE", "", yesterday),
             Self::NoEntry => on(writes, "#LEDGER#", "", astray),

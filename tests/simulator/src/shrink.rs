@@ -48,6 +48,16 @@ fn shorter_than(history: &History) -> Vec<History> {
                 history.rounds[number].orders.remove(order);
             });
         }
+        for tick in 0..round.ticks.len() {
+            without(&|history| {
+                history.rounds[number].ticks.remove(tick);
+            });
+        }
+        for delivery in 0..round.deliveries.len() {
+            without(&|history| {
+                history.rounds[number].deliveries.remove(delivery);
+            });
+        }
         for call in 0..round.calls.len() {
             without(&|history| drop(history.rounds[number].calls.remove(call)));
             let Call { again, skew_micros, wish, .. } = &round.calls[call];
@@ -78,6 +88,8 @@ fn shorter_than(history: &History) -> Vec<History> {
                 round.calls.iter_mut().for_each(|call| call.process = call.process.min(most));
                 round.orders.iter_mut().for_each(|order| order.process = order.process.min(most));
                 round.deaths.retain(|death| death.process <= most);
+                round.ticks.retain(|process| *process <= most);
+                round.deliveries.retain(|delivery| delivery.process <= most);
             }
         });
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bespin_primitives::Credits;
 
-use crate::{Call, Ceilings, Death, History, Order, OrderKind, Wish};
+use crate::{Call, Ceilings, Death, Delivery, History, Order, OrderKind, Wish};
 
 /// One line for each thing that happens.
 impl fmt::Display for History {
@@ -25,6 +25,12 @@ impl fmt::Display for History {
             for call in &round.calls {
                 writeln!(f, "  {call}")?;
             }
+            for process in &round.ticks {
+                writeln!(f, "  process {process} looks for due briefs")?;
+            }
+            for delivery in &round.deliveries {
+                writeln!(f, "  {delivery}")?;
+            }
         }
         Ok(())
     }
@@ -32,11 +38,12 @@ impl fmt::Display for History {
 
 impl fmt::Display for Ceilings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { credits, tool_cap, brief_cap, tools_a_day, briefs_a_day } = self;
+        let Self { credits, tool_cap, brief_cap, tools_a_day, briefs_a_day, notices_a_day, brief_hour } =
+            self;
         write!(
             f,
             "may use {credits} credits, {tool_cap} tool calls and {brief_cap} briefs a month, {tools_a_day} and \
-             {briefs_a_day} a day"
+             {briefs_a_day} a day, and {notices_a_day} notifications a day; its brief is due at {brief_hour}:00"
         )
     }
 }
@@ -71,6 +78,19 @@ impl fmt::Display for Call {
     }
 }
 
+impl fmt::Display for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { process, twice, reversed, forgotten } = self;
+        write!(f, "messages come to process {process}")?;
+        for (happens, how) in
+            [(twice, ", each twice"), (reversed, ", the latest first"), (forgotten, ", and will come again")]
+        {
+            f.write_str(if *happens { how } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for Wish {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -80,6 +100,7 @@ impl fmt::Display for Wish {
             Self::Kpi { key, name } => write!(f, "a new KPI, name {name}, under key {key}"),
             Self::Points { kpi, points } => write!(f, "points of KPI {kpi} (day, value): {points:?}"),
             Self::Brief { key, day } => write!(f, "the brief of day {day} under key {key}"),
+            Self::Job { key, day } => write!(f, "the daily-brief job of day {day} under key {key}"),
             Self::Ask { key, about_kpis } => {
                 write!(f, "a question about {} under key {key}", if *about_kpis { "KPIs" } else { "help" })
             }

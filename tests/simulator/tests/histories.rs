@@ -72,6 +72,11 @@ fn dropped_conditions_of_points_and_briefs_are_noticed() {
 }
 
 #[test]
+fn users_that_are_told_twice_are_noticed() {
+    assert_caught(Sabotage::NoMarkCondition, 0..200);
+}
+
+#[test]
 fn a_failing_history_is_cut_down_to_what_fails() {
     let (history, violation) = (0..150)
         .find_map(|seed| {

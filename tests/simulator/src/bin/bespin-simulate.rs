@@ -83,9 +83,10 @@ fn simulate(seed: u64, histories: u64) -> bool {
 }
 
 fn print_totals(played: &Played) {
-    let Played { calls, answers, faults, deaths, orders, midnights, replays, .. } = played;
+    let Played { calls, answers, faults, deaths, orders, midnights, replays, messages, .. } = played;
     println!(
-        "  {calls} calls, {replays} of them replayed; {orders} changes by operators; {midnights} midnights"
+        "  {calls} calls, {replays} of them replayed; {messages} messages; {orders} changes by operators; \
+         {midnights} midnights"
     );
     let listed = |list: Vec<String>| list.join(", ");
     println!(
