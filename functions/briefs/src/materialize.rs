@@ -6,7 +6,7 @@ use bespin_briefs::BriefOrder;
 use bespin_edge::Deps;
 use bespin_entitlements::{Admission, Capability, Standing, admit};
 use bespin_jobs::NewBrief;
-use bespin_metering::MeteredEvent;
+use bespin_metering::{MeteredEvent, Usage};
 use bespin_recording::{Claim, RecordError, Recording};
 use bespin_web::{Answer, Call, Problem};
 
@@ -27,6 +27,14 @@ pub(crate) async fn materialize(State(deps): State<Deps>, call: Call) -> Result<
     Ok(Answer::json_text(StatusCode::OK, brief))
 }
 
+/// What is known before a brief is made.
+enum Found {
+    /// The answer: a replay, or the brief there is.
+    Answer(String),
+    /// Neither. What the tenant used of late.
+    Nothing(Usage),
+}
+
 /// Steps 9 to 11: a replay, the brief there is, or a new one.
 async fn replayed_or_made(
     deps: &Deps,
@@ -36,18 +44,38 @@ async fn replayed_or_made(
     claim: &Claim,
     order: BriefOrder,
 ) -> Result<String, Problem> {
+    let usage = match find(deps, call, access, claim, &order).await? {
+        Found::Answer(answer) => return Ok(answer),
+        Found::Nothing(usage) => usage,
+    };
+    let admission = standing.admission(MeteredEvent::DailyBriefGenerated, 1)?;
+    let Err(refusal) = admit(&admission, &usage) else {
+        return Ok(make(deps, call, access, &admission, claim, order).await?);
+    };
+    // The rows of a look are not of one instant: whoever made the brief just now may be who used up its quota.
+    match find(deps, call, access, claim, &order).await? {
+        Found::Answer(answer) => Ok(answer),
+        Found::Nothing(_) => Err(refusal.into()),
+    }
+}
+
+async fn find(
+    deps: &Deps,
+    call: &Call,
+    access: &TenantAccess,
+    claim: &Claim,
+    order: &BriefOrder,
+) -> Result<Found, RecordError> {
     let rows = [deps.briefs.row(access, order.date)];
     let looked = deps.recorder.look(access, Some(claim), call.now, rows).await?;
     if let Some(answer) = looked.replay {
-        return Ok(answer);
+        return Ok(Found::Answer(answer));
     }
     if let [Some(row)] = &looked.rows {
         let brief = deps.briefs.text(access, row).await?;
-        return Ok(record_existing(deps, call, access, claim, brief).await?);
+        return Ok(Found::Answer(record_existing(deps, call, access, claim, brief).await?));
     }
-    let admission = standing.admission(MeteredEvent::DailyBriefGenerated, 1)?;
-    admit(&admission, &looked.usage)?;
-    Ok(make(deps, call, access, &admission, claim, order).await?)
+    Ok(Found::Nothing(looked.usage))
 }
 
 /// Generates and records the brief. Whoever loses the race for a date gets the winner's brief, free.

@@ -242,6 +242,7 @@ async fn a_scheduled_brief_costs_the_same_every_morning_and_little_more_than_the
     // The schedule is read twice and written once, and who set it is looked up.
     let (trips, writes, _) = paid(by_hand.cost());
     assert_eq!(paid(first), (trips + 4, writes + 2.0, 0));
+    assert_eq!(first.read_units, by_hand.cost().read_units + 6.0);
 
     // A message that comes again is one read.
     let again = BriefMessage::Due(DueBrief {
