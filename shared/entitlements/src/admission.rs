@@ -37,29 +37,24 @@ impl Admission {
     /// no usage lets it through.
     pub fn ceilings(&self) -> Option<Vec<(Counter, u64)>> {
         self.hard_limits()
-            .map(|limit| {
-                let counter = limit.counter();
+            .map(|(limit, counter)| {
                 limit.room_before(counter.moved_by(&self.charge)).map(|room| (counter, room))
             })
             .collect()
     }
 
-    /// Every limit that the charge must keep.
-    pub(crate) fn limits(&self) -> &[Limit] {
-        &self.limits
-    }
-
-    fn hard_limits(&self) -> impl Iterator<Item = &Limit> {
-        self.limits.iter().filter(|limit| limit.enforcement == Enforcement::Hard)
+    /// Every limit that the charge must keep, with the counter it is a ceiling on.
+    pub(crate) fn hard_limits(&self) -> impl Iterator<Item = (&Limit, Counter)> {
+        let hard = self.limits.iter().filter(|limit| limit.enforcement == Enforcement::Hard);
+        hard.filter_map(|limit| Some((limit, limit.counter()?)))
     }
 }
 
 /// Whether `admission` fits on top of `usage`: the first hard limit that it would pass refuses it.
 pub fn admit(admission: &Admission, usage: &Usage) -> Result<(), EntitlementError> {
-    for limit in admission.hard_limits() {
-        let counter = limit.counter();
+    for (limit, counter) in admission.hard_limits() {
         let (used, requested) = (usage.counted(counter)?, counter.moved_by(&admission.charge));
-        if limit.room_before(requested).is_none_or(|room| used > room) {
+        if limit.refuses(used, requested) {
             return Err(Box::new(Refusal::of(admission, *limit, used, requested, usage)?).into());
         }
     }
@@ -108,15 +103,20 @@ impl Refusal {
         let show = |amount| match self.limit.measure {
             Measure::Credits => format!("{} credits", Credits::from_micros(amount)),
             Measure::Units(event) => format!("{amount} {}", event.key()),
+            Measure::Requests => format!("{amount} requests"),
+            Measure::Tokens => format!("{amount} tokens"),
+            Measure::Dollars => format!("{} dollars", Micros::new(amount)),
+            Measure::Turns => format!("{amount} turns"),
         };
+        let again = self.limit.window.resets_at().map(|at| format!("; it starts again at {at}"));
         format!(
-            "Limit reached: {} used and {} asked, of {} a {} for the {}; it starts again at {}",
+            "Limit reached: {} used and {} asked, of {} a {} for the {}{}",
             show(self.used),
             show(self.requested),
             show(self.limit.ceiling),
             self.limit.window.name().replace('_', " "),
             self.limit.scope.name(),
-            self.limit.window.resets_at(),
+            again.unwrap_or_default(),
         )
     }
 
@@ -159,8 +159,8 @@ impl Fault for Refusal {
 
     fn detail(&self) -> Option<Map<String, Value>> {
         let members = match self.limit.origin {
-            Origin::TenantSetting => self.daily_members(),
             Origin::PlanCredits | Origin::PlanCap => self.plan_members(),
+            Origin::TenantSetting | Origin::QuotaPolicy | Origin::BudgetPolicy => self.daily_members(),
         };
         let Value::Object(mut members) = members else { return None };
         members.insert("scope".to_owned(), json!(self.limit.scope.name()));
@@ -170,7 +170,7 @@ impl Fault for Refusal {
     }
 
     fn retry_after_seconds(&self) -> Option<u64> {
-        let wait = self.limit.window.resets_at().epoch_seconds() - self.at.epoch_seconds();
+        let wait = self.limit.window.resets_at()?.epoch_seconds() - self.at.epoch_seconds();
         u64::try_from(wait).ok().map(|seconds| seconds.max(1))
     }
 }
@@ -249,7 +249,7 @@ mod tests {
         let day = refused_by(&admission(1, 99, None, Some(0)), &usage(0, 0, 0)).unwrap();
         let month = refused_by(&admission(1, 0, None, None), &usage(0, 0, 0)).unwrap();
 
-        assert_eq!(day.limit.window.resets_at().to_string(), "2028-03-01T00:00:00.000000Z");
+        assert_eq!(day.limit.window.resets_at().unwrap().to_string(), "2028-03-01T00:00:00.000000Z");
         assert_eq!(
             month.limit.window.resets_at(),
             day.limit.window.resets_at(),

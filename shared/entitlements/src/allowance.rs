@@ -4,13 +4,13 @@
 use bespin_metering::{Charge, Counter, MeteredEvent, Usage};
 use bespin_table::TableError;
 
-use crate::{Admission, Enforcement, EntitlementError, Limit, Standing};
+use crate::{Admission, EntitlementError, Limit, Standing};
 
 /// What one unit of an event costs, and every hard limit that bounds how many there may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allowance {
     unit: Charge,
-    limits: Vec<Limit>,
+    limits: Vec<(Limit, Counter)>,
 }
 
 impl Standing<'_> {
@@ -29,9 +29,11 @@ impl Allowance {
     /// passed already: what is free stays free (gateway.md 9, a weight of 0).
     fn of(one: &Admission) -> Self {
         let unit = *one.charge();
-        let binds =
-            |limit: &Limit| limit.enforcement == Enforcement::Hard && limit.counter().moved_by(&unit) > 0;
-        Self { unit, limits: one.limits().iter().copied().filter(binds).collect() }
+        let binds = |(_, counter): &(Limit, Counter)| counter.moved_by(&unit) > 0;
+        Self {
+            unit,
+            limits: one.hard_limits().map(|(limit, counter)| (*limit, counter)).filter(binds).collect(),
+        }
     }
 
     /// What one unit costs.
@@ -43,8 +45,8 @@ impl Allowance {
     /// way: with 6 credits and 5.2 used, 4 units of 0.2 fit.
     pub fn fitting(&self, wanted: u64, usage: &Usage) -> Result<u64, TableError> {
         let mut fitting = wanted;
-        for limit in &self.limits {
-            let (used, step) = (usage.counted(limit.counter())?, limit.counter().moved_by(&self.unit));
+        for (limit, counter) in &self.limits {
+            let (used, step) = (usage.counted(*counter)?, counter.moved_by(&self.unit));
             // The largest amount stands for what cannot be counted, which no ceiling admits.
             let room = limit.ceiling.saturating_sub(used).min(u64::MAX - 1);
             fitting = fitting.min(room.checked_div(step).unwrap_or(fitting));
@@ -56,9 +58,8 @@ impl Allowance {
     /// the transaction. `None` when so many are beyond a ceiling by themselves.
     pub fn of_units(&self, units: u64) -> Option<(Charge, Vec<(Counter, u64)>)> {
         let total = self.unit.times(units)?;
-        let ceiling = |limit: &Limit| {
-            let counter = limit.counter();
-            limit.room_before(counter.moved_by(&total)).map(|room| (counter, room))
+        let ceiling = |(limit, counter): &(Limit, Counter)| {
+            limit.room_before(counter.moved_by(&total)).map(|room| (*counter, room))
         };
         Some((total, self.limits.iter().map(ceiling).collect::<Option<_>>()?))
     }

@@ -12,7 +12,7 @@ pub struct Limit {
     pub measure: Measure,
     /// Over what time.
     pub window: Window,
-    /// The most that may be counted: micro-credits, or raw units.
+    /// The most that may be counted: micro-credits, micro-dollars, raw units, requests, tokens or turns.
     pub ceiling: u64,
     /// What happens at the ceiling.
     pub enforcement: Enforcement,
@@ -25,6 +25,10 @@ pub struct Limit {
 pub enum Scope {
     /// All users of the tenant.
     Tenant,
+    /// One user of the tenant's own product, in one bundle.
+    User,
+    /// One provider of models or tools, in one bundle or in a whole project.
+    Provider,
 }
 
 impl Scope {
@@ -32,6 +36,8 @@ impl Scope {
     pub fn name(self) -> &'static str {
         match self {
             Self::Tenant => "tenant",
+            Self::User => "user",
+            Self::Provider => "provider",
         }
     }
 }
@@ -43,31 +49,50 @@ pub enum Measure {
     Credits,
     /// Raw units of one event.
     Units(MeteredEvent),
+    /// Requests to a model or an agent.
+    Requests,
+    /// Tokens of a model.
+    Tokens,
+    /// What a provider costs, in micro-dollars.
+    Dollars,
+    /// Turns that are under way.
+    Turns,
 }
 
 /// The time over which a limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Window {
+    /// The present moment: what is under way.
+    Now,
+    /// The UTC clock hour that starts then.
+    Hour(Timestamp),
     /// One UTC day.
     Day(Date),
-    /// One billing period.
+    /// One billing period, which is a UTC calendar month.
     Period(BillingPeriod),
+    /// All time.
+    Lifetime,
 }
 
 impl Window {
-    /// The instant from which the count starts again at zero.
-    pub fn resets_at(self) -> Timestamp {
+    /// The instant from which the count starts again at zero; `None` where no instant does that.
+    pub fn resets_at(self) -> Option<Timestamp> {
         match self {
-            Self::Day(day) => Timestamp::midnight(day).map_or(Timestamp::MAX, Timestamp::next_midnight),
-            Self::Period(period) => Timestamp::midnight(period.end()).unwrap_or(Timestamp::MAX),
+            Self::Now | Self::Lifetime => None,
+            Self::Hour(starts) => Some(starts.plus_seconds(3_600)),
+            Self::Day(day) => Some(Timestamp::midnight(day).map_or(Timestamp::MAX, Timestamp::next_midnight)),
+            Self::Period(period) => Some(Timestamp::midnight(period.end()).unwrap_or(Timestamp::MAX)),
         }
     }
 
     /// The word in answers.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Now => "now",
+            Self::Hour(_) => "hour",
             Self::Day(_) => "day",
             Self::Period(_) => "billing_period",
+            Self::Lifetime => "lifetime",
         }
     }
 }
@@ -88,6 +113,10 @@ pub enum Origin {
     PlanCap,
     /// The tenant's own daily limit.
     TenantSetting,
+    /// What the tenant lets a kind of user do, with what was granted to the user on top.
+    QuotaPolicy,
+    /// What the tenant lets a provider cost.
+    BudgetPolicy,
 }
 
 impl Limit {
@@ -103,13 +132,19 @@ impl Limit {
         self.ceiling.checked_sub(requested).filter(|_| requested < u64::MAX)
     }
 
-    /// The counter this limit is a ceiling on. The credits of a single day are not counted apart, so a limit on
-    /// them counts the month's.
-    pub fn counter(&self) -> Counter {
+    /// Whether so much more does not fit on top of what was counted.
+    pub fn refuses(&self, used: u64, requested: u64) -> bool {
+        self.room_before(requested).is_none_or(|room| used > room)
+    }
+
+    /// The counter of the tenant's usage that this limit is a ceiling on; `None` where it counts something else. The
+    /// credits of a single day are not counted apart, so a limit on them counts the month's.
+    pub fn counter(&self) -> Option<Counter> {
         match (self.measure, self.window) {
-            (Measure::Credits, _) => Counter::Credits,
-            (Measure::Units(event), Window::Period(_)) => Counter::Units(event),
-            (Measure::Units(event), Window::Day(day)) => Counter::UnitsOfDay(event, day),
+            (Measure::Credits, _) => Some(Counter::Credits),
+            (Measure::Units(event), Window::Day(day)) => Some(Counter::UnitsOfDay(event, day)),
+            (Measure::Units(event), _) => Some(Counter::Units(event)),
+            (Measure::Requests | Measure::Tokens | Measure::Dollars | Measure::Turns, _) => None,
         }
     }
 }

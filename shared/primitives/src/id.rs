@@ -73,6 +73,8 @@ ids! {
     EntryId,
     /// One entry of an audit log.
     AuditEntryId,
+    /// One turn of a user of the tenant's own product.
+    TurnId,
 }
 
 fn random_uuid(random: &dyn Random) -> Uuid {

@@ -1,6 +1,6 @@
 //! Building and committing the one transaction.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use bespin_access::TenantAccess;
 use bespin_entitlements::{Admission, EntitlementError, admit};
@@ -220,15 +220,27 @@ impl Recorder {
         let period: BillingPeriod = now.period();
         let counters = keys::usage(access.tenant_id(), period);
         let mut wanted = vec![counters.clone()];
-        wanted.extend(claim.map(Claim::row));
         wanted.extend_from_slice(&rows);
-        let mut found = self.table.get_all(&wanted).await?;
+        let (replay, mut found) = self.look_at(claim, now, wanted).await?;
+        let usage = Usage::of(period, found.remove(&counters));
+        Ok(Looked { replay, usage, rows: rows.map(|row| found.remove(&row)) })
+    }
+
+    /// Reads, in one round trip, the idempotency record and whatever rows the caller needs to act: the answer that was
+    /// given before, if any, and the rows that there are.
+    pub async fn look_at(
+        &self,
+        claim: Option<&Claim>,
+        now: Timestamp,
+        mut rows: Vec<Key>,
+    ) -> Result<(Option<String>, HashMap<Key, Item>), RecordError> {
+        rows.extend(claim.map(Claim::row));
+        let found = self.table.get_all(&rows).await?;
         let replay = match claim {
             Some(claim) => self.replay(claim, found.get(&claim.row()), now).await?,
             None => None,
         };
-        let usage = Usage::of(period, found.remove(&counters));
-        Ok(Looked { replay, usage, rows: rows.map(|row| found.remove(&row)) })
+        Ok((replay, found))
     }
 
     async fn replay(

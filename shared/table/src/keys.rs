@@ -39,13 +39,20 @@
 //! | conversation of a user | `T#<tenant>#CHATS#<user>` | `ID#<conversation>` | get: one conversation; condition of every chat |
 //! | conversation in order of creation | `T#<tenant>#CHATS#<user>` | `AT#<instant>#<conversation>` | query, newest first: list |
 //! | question and answer of a conversation | `T#<tenant>#CHAT#<conversation>` | `<instant>#<message>` | query: messages, oldest first |
+//! | what a subject did in a bundle and is doing | `T#<tenant>#TALLIES#<project>` | `<user>#<bundle>#<session>` | get: every turn of the subject; query by prefix: all bundles of a user |
+//! | what a provider cost in a bundle, or in all (`*`) | `T#<tenant>#SPEND#<project>` | `<bundle>#<provider>` | batch: every turn that uses it |
+//! | turn | `T#<tenant>#TURNS` | `<turn>` | get: settle, cancel, heartbeat, show |
+//! | a commit was counted | `T#<tenant>#COMMITS#<hash>` | `COUNTED` | refuses the same commit again |
 //! | metered event | `CATALOGUE` | `EVENT#<event>` | query: the whole catalogue |
 //! | plan with capabilities and caps | `CATALOGUE` | `PLAN#<plan>` | query: the whole catalogue |
 //! | the catalogue was seeded | `CATALOGUE` | `SEEDED` | query: the whole catalogue |
 
 use bespin_primitives::{
-    AuditEntryId, BillingPeriod, ConversationId, Date, EntryId, KpiId, MessageId, TenantId, Timestamp, UserId,
+    AuditEntryId, BillingPeriod, ConversationId, Date, EntryId, KpiId, MessageId, TenantId, Timestamp,
+    TurnId, UserId,
 };
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
 
 /// The primary key of one item.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -339,6 +346,52 @@ pub fn exchange(tenant: TenantId, conversation: ConversationId, at: Timestamp, q
 /// All exchanges of a conversation, oldest first.
 pub fn exchanges(tenant: TenantId, conversation: ConversationId) -> Range {
     Range::whole(format!("T#{tenant}#CHAT#{conversation}"))
+}
+
+/// A name that a tenant gave, as it stands in keys: a short one of plain characters as it is, any other by its hash, so
+/// that no name can reach into another's key or beyond what a key may hold.
+fn named(name: &str) -> String {
+    let is_plain =
+        name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.@*-".contains(&byte));
+    if is_plain { format!("={name}") } else { format!("!{}", hashed(&[name])) }
+}
+
+/// Thirty-two hexadecimal digits that stand for several texts.
+fn hashed(texts: &[&str]) -> String {
+    let mut digest = Sha256::new();
+    for text in texts {
+        digest.update(text.len().to_be_bytes());
+        digest.update(text);
+    }
+    HEXLOWER.encode(&digest.finalize()[..16])
+}
+
+/// What one subject did in one bundle of a project, and what its running turns hold.
+pub fn tally(tenant: TenantId, project: &str, user: &str, bundle: &str, session: Option<&str>) -> Key {
+    let session = session.map(named).unwrap_or_default();
+    let user = tallies_of(tenant, project, user);
+    Key::new(user.pk, format!("{}{}#{session}", user.from, named(bundle)))
+}
+
+/// What one user did in all bundles and sessions of a project.
+pub fn tallies_of(tenant: TenantId, project: &str, user: &str) -> Range {
+    Range::prefix(format!("T#{tenant}#TALLIES#{}", named(project)), &format!("{}#", named(user)))
+}
+
+/// What one provider cost in one bundle of a project, or in all of them where the bundle is `*`.
+pub fn spend(tenant: TenantId, project: &str, bundle: &str, provider: &str) -> Key {
+    let pk = format!("T#{tenant}#SPEND#{}", named(project));
+    Key::new(pk, format!("{}#{}", named(bundle), named(provider)))
+}
+
+/// One turn of a user of the tenant's own product.
+pub fn turn(tenant: TenantId, turn: TurnId) -> Key {
+    Key::new(format!("T#{tenant}#TURNS"), turn.to_string())
+}
+
+/// The mark that a commit was counted; `texts` tell it from all others of the tenant.
+pub fn commit(tenant: TenantId, texts: &[&str]) -> Key {
+    Key::new(format!("T#{tenant}#COMMITS#{}", hashed(texts)), "COUNTED")
 }
 
 /// What was answered under an idempotency key; `hash` stands for endpoint and key.
