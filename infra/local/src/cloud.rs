@@ -144,6 +144,7 @@ impl Cloud {
 fn routes(deps: &Deps) -> Router {
     bespin_fn_tenants::routes(deps.clone())
         .merge(bespin_fn_tools::routes(deps.clone()))
+        .merge(bespin_fn_turns::routes(deps.clone()))
         .merge(bespin_fn_kpis::routes(deps.clone()))
         .merge(bespin_fn_briefs::routes(deps.clone()))
         .merge(bespin_fn_notifications::routes(deps.clone()))

@@ -29,6 +29,8 @@ pub enum Action {
     UseOwnNotifications,
     /// Read and lead one's own conversations, ask the cofounder.
     UseChat,
+    /// Admit, settle and count turns of the tenant's own users.
+    RunTurns,
     /// Set the tenant's daily limits.
     UpdateLimits,
     /// Read limits, usage, plan and ledger.
@@ -47,6 +49,7 @@ impl Action {
             | Self::MaterializeBrief
             | Self::RunJobs
             | Self::ScheduleBriefs
+            | Self::RunTurns
             | Self::UpdateLimits => role == Role::Admin,
             Self::ReadKpis
             | Self::ReadBriefs
@@ -71,6 +74,7 @@ impl Action {
             Self::ScheduleBriefs => "schedule briefs",
             Self::UseOwnNotifications => "use notifications",
             Self::UseChat => "use chat",
+            Self::RunTurns => "run turns",
             Self::UpdateLimits => "update limits",
             Self::ReadBilling => "read billing",
         }

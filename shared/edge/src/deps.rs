@@ -19,6 +19,7 @@ use bespin_queue::{Queue, sqs_client};
 use bespin_recording::Recorder;
 use bespin_schedule::Schedules;
 use bespin_table::Table;
+use bespin_turns::Turns;
 use bespin_web::{FailureLimiter, ProcessClock, Surface};
 
 use crate::{Settings, SettingsError};
@@ -55,6 +56,8 @@ pub struct Deps {
     pub daily_brief: DailyBrief,
     /// When each tenant's brief is due.
     pub schedules: Schedules,
+    /// The limiter, budgets and turns of the tenants' own users.
+    pub turns: Turns,
     /// Where briefs that are due go, and what is left of large ones; none where there is no queue.
     pub brief_queue: Option<Queue<BriefMessage>>,
     /// Where ids and keys come from.
@@ -126,6 +129,7 @@ impl Deps {
             conversations: Conversations::new(table.clone()),
             daily_brief,
             schedules: Schedules::new(table.clone()),
+            turns: Turns::new(table.clone()),
             brief_queue,
             random,
             settings: Arc::new(settings),

@@ -42,6 +42,7 @@
 //! | what a subject did in a bundle and is doing | `T#<tenant>#TALLIES#<project>` | `<user>#<bundle>#<session>` | get: every turn of the subject; query by prefix: all bundles of a user |
 //! | what a provider cost in a bundle, or in all (`*`) | `T#<tenant>#SPEND#<project>` | `<bundle>#<provider>` | batch: every turn that uses it |
 //! | turn | `T#<tenant>#TURNS` | `<turn>` | get: settle, cancel, heartbeat, show |
+//! | settings of a tenant's turns | `T#<tenant>` | `TURN_SETTINGS` | batch: every new turn |
 //! | a commit was counted | `T#<tenant>#COMMITS#<hash>` | `COUNTED` | refuses the same commit again |
 //! | metered event | `CATALOGUE` | `EVENT#<event>` | query: the whole catalogue |
 //! | plan with capabilities and caps | `CATALOGUE` | `PLAN#<plan>` | query: the whole catalogue |
@@ -387,6 +388,11 @@ pub fn spend(tenant: TenantId, project: &str, bundle: &str, provider: &str) -> K
 /// One turn of a user of the tenant's own product.
 pub fn turn(tenant: TenantId, turn: TurnId) -> Key {
     Key::new(format!("T#{tenant}#TURNS"), turn.to_string())
+}
+
+/// What a tenant sets for all its turns.
+pub fn turn_settings(tenant: TenantId) -> Key {
+    Key::new(format!("T#{tenant}"), "TURN_SETTINGS")
 }
 
 /// The mark that a commit was counted; `texts` tell it from all others of the tenant.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bespin_access::{TenantAccess, TenantScope};
+use bespin_audit::{Author, Changed};
 use bespin_policies::{EVERY_BUNDLE, Project};
 use bespin_primitives::{Micros, RequestId, TenantId, Timestamp, TurnId};
 use bespin_recording::{Claim, Outcome, RecordError, Recorder, Recording};
@@ -10,6 +11,7 @@ use bespin_table::{
     Change, CommitError, Condition, CorruptItem, Item, Key, Query, Refusals, Row, Slot, Table, TableError,
     Transaction, keys,
 };
+use serde_json::json;
 
 use crate::{
     Allowed, Amounts, AtExpiry, BudgetVerdict, ProviderBudget, Reason, Snapshot, Spend, Tally, Turn,
@@ -283,9 +285,10 @@ impl Turns {
         request_id: RequestId,
         now: Timestamp,
     ) -> Result<String, TurnError> {
-        let turn = Turn {
+        let mut turn = Turn {
             id: TurnId::random(recorder.random()),
             order: order.clone(),
+            at_expiry: order.at_expiry.unwrap_or_default(),
             request_id,
             started_by: access.user_id(),
             started_at: now,
@@ -294,9 +297,14 @@ impl Turns {
             version: 1,
         };
         let mut rows = TurnRows::of(access.tenant_id(), order, budgets, order.estimate.usd.keys());
-        let (replay, found) = recorder.look_at(Some(claim), now, rows.keys()).await?;
+        let settings = keys::turn_settings(access.tenant_id());
+        let wanted = rows.keys().into_iter().chain(order.at_expiry.is_none().then(|| settings.clone()));
+        let (replay, found) = recorder.look_at(Some(claim), now, wanted.collect()).await?;
         if let Some(answer) = replay {
             return Ok(answer);
+        }
+        if order.at_expiry.is_none() {
+            turn.at_expiry = at_expiry_of(found.get(&settings))?;
         }
         rows.read(&found);
         for _ in 0..ATTEMPTS {
@@ -315,6 +323,49 @@ impl Turns {
             }
         }
         Err(TableError::Contended.into())
+    }
+
+    /// What becomes of what turns hold when their time is over, where the turn itself does not say. One round trip.
+    pub async fn at_expiry(&self, tenant: &impl TenantScope) -> Result<AtExpiry, TableError> {
+        at_expiry_of(self.table.get(keys::turn_settings(tenant.tenant_id())).await?.as_ref())
+    }
+
+    /// Sets that, with an audit entry. Turns that run keep what they began with.
+    pub async fn set_at_expiry(
+        &self,
+        author: &Author<'_>,
+        access: &TenantAccess,
+        at_expiry: AtExpiry,
+    ) -> Result<(), TableError> {
+        let tenant_id = access.tenant_id();
+        let key = keys::turn_settings(tenant_id);
+        let mut row = self.table.get(key.clone()).await?;
+        for _ in 0..ATTEMPTS {
+            let unchanged = match &row {
+                None => Condition::absent(),
+                Some(row) => Condition::present().and_equals(AT_EXPIRY, &row.get::<String>(AT_EXPIRY)?),
+            };
+            let before = at_expiry_of(row.as_ref())?;
+            let mut transaction = Transaction::new();
+            let next = Item::new(key.clone()).with(AT_EXPIRY, &at_expiry.name().to_owned());
+            let slot = transaction.put(next, unchanged);
+            author.post(
+                &mut transaction,
+                Changed {
+                    action: "turn_settings.set",
+                    tenant_id: Some(tenant_id),
+                    subject: String::new(),
+                    before: json!({AT_EXPIRY: before.name()}),
+                    after: json!({AT_EXPIRY: at_expiry.name()}),
+                },
+            );
+            match self.table.commit(transaction).await {
+                Ok(()) => return Ok(()),
+                Err(CommitError::Refused(refusals)) => row = refusals.old(slot).cloned(),
+                Err(CommitError::Table(error)) => return Err(error),
+            }
+        }
+        Err(TableError::Contended)
     }
 
     /// A turn. One round trip.
@@ -534,7 +585,7 @@ impl TurnRows {
         budgets: &[ProviderBudget],
         now: Timestamp,
     ) -> Result<Verdict, TurnError> {
-        let Turn { order: TurnOrder { estimate, at_expiry, .. }, until, .. } = turn;
+        let Turn { order: TurnOrder { estimate, .. }, until, at_expiry, .. } = turn;
         let (until, at_expiry) = (*until, *at_expiry);
         let id = turn.id.to_string();
         let tally = tally_of(self.tally.0.as_ref(), now)?;
@@ -622,6 +673,14 @@ fn learn(row: &mut Option<Item>, slot: Option<Slot>, refusals: &Refusals) {
     if let Some(slot) = slot.filter(|slot| refusals.of(*slot).is_some()) {
         *row = refusals.old(slot).cloned();
     }
+}
+
+const AT_EXPIRY: &str = "at_expiry";
+
+fn at_expiry_of(settings: Option<&Item>) -> Result<AtExpiry, TableError> {
+    let Some(settings) = settings else { return Ok(AtExpiry::default()) };
+    let name: String = settings.get(AT_EXPIRY)?;
+    Ok(AtExpiry::parse(&name).ok_or_else(|| settings.corrupt(AT_EXPIRY))?)
 }
 
 fn tally_key(tenant_id: TenantId, project: &Project, subject: &Subject) -> Key {

@@ -17,13 +17,32 @@ use crate::{
 pub(crate) const MAX_HOLDS: usize = 500;
 
 /// What becomes of what a turn holds when its time is over and nobody settled it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AtExpiry {
-    /// It counts as used, at that instant.
+    /// It counts as used, at that instant. Where nothing is said, because then nothing is ever overspent.
+    #[default]
     Charge,
     /// It is free again.
     Free,
+}
+
+impl AtExpiry {
+    /// The words of the API.
+    pub const NAMES: [&str; 2] = ["charge", "free"];
+
+    /// As the API words it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Charge => "charge",
+            Self::Free => "free",
+        }
+    }
+
+    /// What a word of the API means.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Charge, Self::Free].into_iter().find(|at_expiry| at_expiry.name() == name)
+    }
 }
 
 /// What a running turn holds.

@@ -73,8 +73,8 @@ pub struct TurnOrder {
     pub estimate: Amounts,
     /// How long it holds that, unless it is prolonged.
     pub lifetime_seconds: u32,
-    /// What becomes of what it holds when that time is over.
-    pub at_expiry: AtExpiry,
+    /// What becomes of what it holds when that time is over; of none, what the tenant's setting says.
+    pub at_expiry: Option<AtExpiry>,
 }
 
 /// What a turn really used.
@@ -113,6 +113,8 @@ pub struct Turn {
     pub request_id: RequestId,
     /// Which user of the tenant asked for it.
     pub started_by: UserId,
+    /// What becomes of what it holds when its time is over.
+    pub at_expiry: AtExpiry,
     /// When it was admitted.
     pub started_at: Timestamp,
     /// When its time is over; exclusive.
@@ -131,7 +133,7 @@ impl Turn {
 
     /// What its estimate became by its expiry alone: counted, where the turn says so.
     pub(crate) fn was_charged_at(&self, now: Timestamp) -> bool {
-        self.is_expired_at(now) && self.order.at_expiry == AtExpiry::Charge
+        self.is_expired_at(now) && self.at_expiry == AtExpiry::Charge
     }
 
     /// The word for where it stands at an instant.
@@ -196,7 +198,7 @@ impl Turn {
             "turn_id": self.id, "status": self.status_at(now), "project": self.order.project.as_str(),
             "user_id": user_id, "session_id": session_id, "user_type": self.order.user_type,
             "bundle_id": bundle_id, "estimate": self.order.estimate.view(),
-            "at_expiry": self.order.at_expiry, "started_at": self.started_at, "expires_at": self.until,
+            "at_expiry": self.at_expiry.name(), "started_at": self.started_at, "expires_at": self.until,
             "settled": settled.map(|settled| json!({
                 "amounts": settled.amounts.view(), "at": settled.at, "late": settled.late,
                 "overshoot": settled.amounts.beyond(&self.order.estimate).view(),
@@ -208,7 +210,7 @@ impl Turn {
 
 impl Row for Turn {
     fn write(&self, item: &mut Item) {
-        let TurnOrder { project, subject, user_type, estimate, lifetime_seconds, at_expiry } = &self.order;
+        let TurnOrder { project, subject, user_type, estimate, lifetime_seconds, .. } = &self.order;
         item.set("turn_id", &self.id);
         item.set("project", &project.as_str().to_owned());
         item.set("user", &subject.user_id);
@@ -217,7 +219,7 @@ impl Row for Turn {
         item.set("user_type", user_type);
         estimate.write("estimate", item);
         item.set("lifetime_seconds", &u64::from(*lifetime_seconds));
-        item.set("charged_at_expiry", &(*at_expiry == AtExpiry::Charge));
+        item.set("charged_at_expiry", &(self.at_expiry == AtExpiry::Charge));
         item.set("request_id", &self.request_id);
         item.set("started_by", &self.started_by);
         item.set("started_at", &self.started_at);
@@ -238,6 +240,7 @@ impl Row for Turn {
         let project: String = item.get("project")?;
         let lifetime: u64 = item.get("lifetime_seconds")?;
         let charged: bool = item.get("charged_at_expiry")?;
+        let at_expiry = if charged { AtExpiry::Charge } else { AtExpiry::Free };
         let state = match (item.get_some("settled_at")?, item.get_some("cancelled_at")?) {
             (Some(at), _) => TurnState::Settled(SettledAmounts {
                 amounts: Amounts::read("settled", item)?,
@@ -259,8 +262,9 @@ impl Row for Turn {
                 user_type: item.get("user_type")?,
                 estimate: Amounts::read("estimate", item)?,
                 lifetime_seconds: u32::try_from(lifetime).map_err(|_| item.corrupt("lifetime_seconds"))?,
-                at_expiry: if charged { AtExpiry::Charge } else { AtExpiry::Free },
+                at_expiry: Some(at_expiry),
             },
+            at_expiry,
             request_id: item.get("request_id")?,
             started_by: item.get("started_by")?,
             started_at: item.get("started_at")?,

@@ -55,7 +55,7 @@ impl Desk {
             user_type: "free".to_owned(),
             estimate: amounts(1, 100, &[("openai", "0.5")]),
             lifetime_seconds: 120,
-            at_expiry: AtExpiry::Free,
+            at_expiry: Some(AtExpiry::Free),
         };
         let access = store.tenant_access().await;
         Self { turns: Turns::new(store.table.clone()), recorder, access, store, order }
@@ -196,7 +196,7 @@ async fn a_turn_expires_by_its_own_time_and_is_free_or_charged_as_it_was_begun()
         [(AtExpiry::Free, text((0, 0, 0, "0", "0"))), (AtExpiry::Charge, text((1, 100, 0, "0.5", "0")))]
     {
         let desk = Desk::open().await;
-        let order = TurnOrder { at_expiry, ..desk.order.clone() };
+        let order = TurnOrder { at_expiry: Some(at_expiry), ..desk.order.clone() };
         desk.begin_as(&order, "a", &allowed(&[]), &[], NOON).await.unwrap();
         assert_eq!(desk.counted(last).await, text((0, 0, 0, "0", "0.5")));
         // Nobody has written anything since.
@@ -209,7 +209,7 @@ async fn a_settlement_after_the_expiry_is_recorded_once_and_corrects_what_was_ch
     for at_expiry in [AtExpiry::Free, AtExpiry::Charge] {
         for touched in [false, true] {
             let desk = Desk::open().await;
-            let order = TurnOrder { at_expiry, ..desk.order.clone() };
+            let order = TurnOrder { at_expiry: Some(at_expiry), ..desk.order.clone() };
             let begun = desk.begin_as(&order, "a", &allowed(&[]), &[], NOON).await.unwrap();
             let id = begun["turn_id"].as_str().unwrap();
             if touched {

@@ -43,8 +43,8 @@ pub use fields::{Body, Fields};
 pub use problem::Problem;
 pub use rate::{FailureLimiter, RateLimiter};
 pub use read::{
-    Input, Read, boolean, clamped, code, date, decimal, email, float, integer, list, list_of, object, one_of,
-    parsed, text,
+    Input, Read, boolean, clamped, code, date, decimal, email, float, integer, list, list_of, map_of,
+    members, object, one_of, parsed, text,
 };
 pub use serve::{asked_to_stop, init_logging, serve};
 pub use surface::{ProcessClock, Surface, TimeSource};

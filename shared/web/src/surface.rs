@@ -67,7 +67,7 @@ impl Surface {
     /// The router with all that surrounds it. A fallback of its own is replaced.
     ///
     /// On every answer: `X-Request-ID`, `Vary`, `X-Content-Type-Options`, CORS headers for allowed origins,
-    /// and `Cache-Control: no-store` under `/v1`. Around every request: preflights, trailing slashes (307),
+    /// and `Cache-Control: no-store` under `/v1` and `/api`. Around every request: preflights, trailing slashes (307),
     /// rate limits (429), the limit of bodies (413), unknown routes (404), unknown methods (405), panics
     /// (500), one line of log with what the request cost.
     pub fn wrap(&self, router: Router) -> Router {
@@ -178,7 +178,7 @@ impl Edge {
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, visible(&asked.request_id.to_string()));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if asked.uri.path() == "/v1" || asked.uri.path().starts_with("/v1/") {
+        if ["/v1", "/api"].iter().any(|area| is_within(asked.uri.path(), area)) {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
         if self.surface.expose_cost {
@@ -210,6 +210,11 @@ async fn remember_route(request: Request, next: Next) -> Response {
 
 /// Leads from `/v1/kpis/` to `/v1/kpis`. A path that begins with two slashes, or slash and backslash, would
 /// lead a browser to another host, so it leads nowhere.
+/// Whether a path is that of an area or one below it.
+fn is_within(path: &str, area: &str) -> bool {
+    path.strip_prefix(area).is_some_and(|below| below.is_empty() || below.starts_with('/'))
+}
+
 fn without_trailing_slash(uri: &Uri) -> Option<Response> {
     let path = uri.path().strip_suffix('/')?.trim_end_matches('/');
     if path.is_empty() || path.starts_with("//") || path.contains('\\') {

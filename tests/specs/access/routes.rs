@@ -51,6 +51,12 @@ impl Route {
     }
 }
 
+impl Route {
+    const fn of_turn(method: &'static str, path: &'static str, body: Option<fn(&Objects) -> Value>) -> Self {
+        Self { method, path, body, keyed: false, roles: RUN_TURNS, capability: None, success: 200 }
+    }
+}
+
 const MANAGE_API_KEYS: Roles = Roles::AdminOnly("manage API keys");
 
 /// All other routes.
@@ -247,6 +253,47 @@ pub(crate) const ROUTES: [Route; 31] = [
     },
 ];
 
+const RUN_TURNS: Roles = Roles::AdminOnly("run turns");
+
+/// The limiter, budgets and turns of the tenant's own users. The contract gives some of them two addresses. In this order a
+/// lock is there until it is released.
+const TURNS: [Route; 21] = [
+    Route::of_turn("POST", "/api/admin/control-plane/limiter/admit", Some(a_lock)),
+    Route::of_turn("POST", "/api/admin/control-plane/limiter/heartbeat", Some(a_lock)),
+    Route::of_turn("POST", "/api/admin/control-plane/limiter/commit", Some(a_place)),
+    Route::of_turn("POST", "/api/admin/control-plane/limiter/release", Some(a_lock)),
+    Route::of_turn("POST", "/api/admin/control-plane/budgets/check", Some(a_place)),
+    Route::of_turn("POST", "/api/admin/control-plane/budgets/commit", Some(a_cost)),
+    Route::of_turn("GET", "/api/admin/control-plane/budgets/{bundle_id}/{provider}/spend", None),
+    Route::of_turn("POST", "/api/v1/admin/control-plane/limiter/admit", Some(a_lock)),
+    Route::of_turn("POST", "/api/v1/admin/control-plane/limiter/heartbeat", Some(a_lock)),
+    Route::of_turn("POST", "/api/v1/admin/control-plane/limiter/commit", Some(a_place)),
+    Route::of_turn("POST", "/api/v1/admin/control-plane/limiter/release", Some(a_lock)),
+    Route::of_turn("POST", "/api/v1/admin/control-plane/budgets/check", Some(a_place)),
+    Route::of_turn("POST", "/api/v1/admin/control-plane/budgets/commit", Some(a_cost)),
+    Route::of_turn("GET", "/api/v1/admin/control-plane/budgets/{bundle_id}/{provider}/spend", None),
+    Route { keyed: true, success: 201, ..Route::of_turn("POST", "/v1/turns", Some(a_place)) },
+    Route::of_turn("GET", "/v1/turns/{turn_id}", None),
+    Route::of_turn("POST", "/v1/turns/{turn_id}/settle", Some(|_| json!({"tokens": 5}))),
+    Route::of_turn("POST", "/v1/turns/{turn_id}/cancel", None),
+    Route::of_turn("POST", "/v1/turns/{turn_id}/heartbeat", None),
+    Route::of_turn("GET", "/v1/turn-settings", None),
+    Route::of_turn("PUT", "/v1/turn-settings", Some(|_| json!({"at_expiry": "free"}))),
+];
+
+fn a_place(_: &Objects) -> Value {
+    json!({"user_id": "maria", "bundle_id": "app", "policy": {}})
+}
+
+/// The lock of the objects, which is there.
+fn a_lock(_: &Objects) -> Value {
+    json!({"user_id": "otto", "bundle_id": "app", "lock_id": "lock", "policy": {"max_concurrent": 9}})
+}
+
+fn a_cost(_: &Objects) -> Value {
+    json!({"bundle_id": "app", "provider": "openai", "usd": 0.5})
+}
+
 /// `GET /v1/briefs/latest`: as `/v1/briefs/{date}`, but of no object.
 pub(crate) const LATEST_BRIEF: Route = Route {
     method: "GET",
@@ -357,7 +404,7 @@ pub(crate) const ADMIN: [AdminRoute; 18] = [
 
 /// Every route that asks who its caller is.
 pub(crate) fn all() -> impl Iterator<Item = Route> {
-    ROUTES.into_iter().chain([LATEST_BRIEF])
+    ROUTES.into_iter().chain([LATEST_BRIEF]).chain(TURNS)
 }
 
 /// What a tenant has, for placeholders and bodies.
@@ -372,6 +419,8 @@ pub(crate) struct Objects {
     pub(crate) notification_id: String,
     /// Of the admin who has the objects.
     pub(crate) conversation_id: String,
+    /// One to look at, one to settle, one to cancel.
+    pub(crate) turn_ids: [String; 3],
 }
 
 impl Objects {
@@ -393,8 +442,18 @@ impl Objects {
         let notification_id = outbox["items"][0]["id"].to_string();
         let conversation = admin.post("/v1/conversations").json(&json!({})).send().await.expect(201);
         let conversation_id = conversation["conversation_id"].as_str().unwrap().to_owned();
+        let mut turn_ids = <[String; 3]>::default();
+        for (number, id) in turn_ids.iter_mut().enumerate() {
+            let key = format!("a turn of the objects, {number}");
+            let body = json!({"user_id": "otto", "bundle_id": "app", "policy": {}});
+            let turn = admin.post("/v1/turns").key(&key).json(&body).send().await.expect(201);
+            turn["turn_id"].as_str().unwrap().clone_into(id);
+        }
+        let limiter = "/api/v1/admin/control-plane/limiter/admit";
+        let body = json!({"user_id": "otto", "bundle_id": "app", "lock_id": "lock", "policy": {"max_concurrent": 9}});
+        admin.post(limiter).json(&body).send().await.expect(200);
         let tenant_id = admin.tenant_id.clone();
-        Self { tenant_id, key_id, kpi_id, date, run_id, notification_id, conversation_id }
+        Self { tenant_id, key_id, kpi_id, date, run_id, notification_id, conversation_id, turn_ids }
     }
 }
 
@@ -404,7 +463,14 @@ impl Route {
         let path = self.path.replace("{kpi_id}", &objects.kpi_id).replace("{date}", &objects.date);
         let path = path.replace("{key_id}", &objects.key_id).replace("{run_id}", &objects.run_id);
         let path = path.replace("{conversation_id}", &objects.conversation_id);
-        path.replace("{notification_id}", &objects.notification_id)
+        let path = path.replace("{bundle_id}", "app").replace("{provider}", "openai");
+        let [shown, settled, cancelled] = &objects.turn_ids;
+        let turn_id = match path.rsplit('/').next() {
+            Some("settle") => settled,
+            Some("cancel") => cancelled,
+            _ => shown,
+        };
+        path.replace("{notification_id}", &objects.notification_id).replace("{turn_id}", turn_id)
     }
 
     /// Everything that the tenant's plan must include, in the order in which it is checked.

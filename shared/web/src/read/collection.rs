@@ -1,10 +1,12 @@
 //! Objects and lists.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::RangeBounds;
 
 use serde_json::{Map, Value};
 
+use super::text::{Text, text};
 use super::{Input, Read, counted, length_bounds};
 use crate::field_fault::{Faults, Loc};
 use crate::fields::{Fields, not_an_object};
@@ -29,6 +31,38 @@ impl Read for Object {
             faults.push(input.fault("dict_type", "Input should be a valid dictionary"));
         }
         members.cloned()
+    }
+}
+
+/// See [`members`].
+#[derive(Debug, Clone, Copy)]
+pub struct Members<F> {
+    read: F,
+}
+
+/// An object whose members `read` takes through its fields. `dict_type`, for `null` too, and what is found inside.
+pub fn members<T, F>(read: F) -> Members<F>
+where
+    F: Fn(&mut Fields<'_>) -> Option<T>,
+{
+    Members { read }
+}
+
+impl<T, F> Read for Members<F>
+where
+    F: Fn(&mut Fields<'_>) -> Option<T>,
+{
+    type Value = T;
+
+    fn read(&self, input: &Input<'_>, faults: &mut Faults) -> Option<T> {
+        let Some(members) = input.value.as_object() else {
+            faults.push(input.fault("dict_type", "Input should be a valid dictionary"));
+            return None;
+        };
+        let mut fields = Fields::new(Cow::Borrowed(members), *input.loc);
+        let read = (self.read)(&mut fields);
+        faults.append(fields.into_faults());
+        read
     }
 }
 
@@ -91,6 +125,47 @@ impl<R: Read> Read for ListOf<R> {
 
     fn read(&self, input: &Input<'_>, faults: &mut Faults) -> Option<Self::Value> {
         read_items(input, self.min, self.max, faults, |item, faults| self.item.read(item, faults))
+    }
+}
+
+/// See [`map_of`].
+#[derive(Debug, Clone, Copy)]
+pub struct MapOf<R> {
+    max: usize,
+    name: Text,
+    item: R,
+}
+
+/// An object of at most so many members, each with a name of 1 to 255 characters and a value read by `item`. `dict_type`,
+/// `too_long`, and what is found of each member.
+pub fn map_of<R: Read>(max: usize, item: R) -> MapOf<R> {
+    MapOf { max, name: text(1..=255), item }
+}
+
+impl<R: Read> Read for MapOf<R> {
+    type Value = BTreeMap<String, R::Value>;
+
+    fn read(&self, input: &Input<'_>, faults: &mut Faults) -> Option<Self::Value> {
+        let Some(members) = input.value.as_object() else {
+            faults.push(input.fault("dict_type", "Input should be a valid dictionary"));
+            return None;
+        };
+        if members.len() > self.max {
+            let most = counted(self.max, "item");
+            let msg =
+                format!("Dictionary should have at most {most} after validation, not {}", members.len());
+            faults.push(input.fault("too_long", msg).with_bound("max_length", self.max));
+            return None;
+        }
+        let read = members.iter().map(|(name, value)| {
+            let loc = Loc::Member(input.loc, name);
+            let (key, text) = (Value::String(name.clone()), Input { loc: &loc, value });
+            let name = self.name.read(&Input { loc: &loc, value: &key }, faults);
+            let value = self.item.read(&text, faults);
+            Some((name?, value?))
+        });
+        // Every member is looked at, so that all faults are told.
+        read.collect::<Vec<_>>().into_iter().collect()
     }
 }
 

@@ -1,0 +1,28 @@
+//! `GET` and `PUT /v1/turn-settings`: what becomes of what a turn holds when its time is over and nobody settled it.
+
+use axum::extract::State;
+use bespin_access::Action;
+use bespin_audit::{AuditActor, Author};
+use bespin_edge::Deps;
+use bespin_turns::AtExpiry;
+use bespin_web::{Answer, Call, Problem, one_of};
+
+use crate::turns::settings_view;
+
+pub(crate) async fn show(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
+    let access = deps.identify(&call).await?.authorise(Action::RunTurns)?;
+    Ok(Answer::ok(&settings_view(deps.turns.at_expiry(&access).await?)))
+}
+
+pub(crate) async fn set(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
+    let body = call.json()?;
+    let caller = deps.identify(&call).await?;
+    let mut fields = body.fields()?;
+    let name = fields.required("at_expiry", one_of(&AtExpiry::NAMES));
+    let at_expiry = fields.finish(|| AtExpiry::parse(name?))?;
+    let access = caller.authorise(Action::RunTurns)?;
+    let actor = AuditActor::from(&access);
+    let author = Author { actor, request_id: call.request_id, now: call.now, random: &*deps.random };
+    deps.turns.set_at_expiry(&author, &access, at_expiry).await?;
+    Ok(Answer::ok(&settings_view(at_expiry)))
+}

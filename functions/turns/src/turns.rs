@@ -1,0 +1,129 @@
+//! `/v1/turns`: a turn is admitted with an estimate that it holds, and settled once by what it used (control-plane.md 7).
+
+use axum::{extract::State, http::StatusCode};
+use bespin_access::Action;
+use bespin_edge::Deps;
+use bespin_recording::{Claim, Fingerprint};
+use bespin_turns::{Amounts, AtExpiry, TurnOrder};
+use bespin_web::{Answer, Body, Call, Fields, Problem, decimal, integer, map_of, members, one_of};
+use serde_json::{Value, json};
+
+use crate::{
+    allowed::{Kind, allowed},
+    budgets::{MAX_DOLLARS, budgets_of},
+    subject::Place,
+};
+
+pub(crate) const PATH: &str = "/v1/turns";
+
+/// How long a turn holds its estimate where nothing is said, and at most: a day.
+const LIFETIME_SECONDS: i64 = 120;
+const MAX_LIFETIME_SECONDS: i64 = 86_400;
+
+/// How many providers one turn may use.
+const MAX_PROVIDERS: usize = 20;
+
+/// More than a turn ever uses, and far below what a sum of turns could not hold.
+const MAX_COUNT: i64 = 1_000_000_000_000;
+
+/// `requests` (1 where nothing is said), `tokens`, and `usd` by provider.
+fn amounts(fields: &mut Fields<'_>) -> Option<Amounts> {
+    let requests = fields.or("requests", 1, integer(0..=MAX_COUNT));
+    let tokens = fields.or("tokens", 0, integer(0..=MAX_COUNT));
+    let usd = fields.optional("usd", map_of(MAX_PROVIDERS, decimal(MAX_DOLLARS)));
+    let whole = |number: Option<i64>| u64::try_from(number?).ok();
+    Some(Amounts { requests: whole(requests)?, tokens: whole(tokens)?, usd: usd?.unwrap_or_default() })
+}
+
+/// What the body asks for.
+struct Begin {
+    place: Place,
+    kind: Kind,
+    estimate: Amounts,
+    lifetime_seconds: u32,
+    at_expiry: Option<AtExpiry>,
+}
+
+impl Begin {
+    fn parse(body: &Body) -> Result<Self, Problem> {
+        let mut fields = body.fields()?;
+        let (place, kind) = (Place::read(&mut fields), Kind::read(&mut fields));
+        let estimate = fields.optional("estimate", members(amounts));
+        let lifetime = fields.or("lifetime_seconds", LIFETIME_SECONDS, integer(1..=MAX_LIFETIME_SECONDS));
+        let at_expiry = fields.optional("at_expiry", one_of(&AtExpiry::NAMES));
+        fields.finish(|| {
+            let usual = || Amounts { requests: 1, ..Amounts::default() };
+            Some(Self {
+                place: place?,
+                kind: kind?,
+                estimate: estimate?.unwrap_or_else(usual),
+                lifetime_seconds: u32::try_from(lifetime?).ok()?,
+                at_expiry: at_expiry?.and_then(AtExpiry::parse),
+            })
+        })
+    }
+}
+
+pub(crate) async fn begin(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
+    let body = call.json()?;
+    let key = call.idempotency_key()?;
+    let caller = deps.identify(&call).await?;
+    let asked = Begin::parse(&body)?;
+    let access = caller.authorise(Action::RunTurns)?;
+    let claim =
+        Claim::new(&access, PATH, key.as_str(), Fingerprint::of(body.value().unwrap_or(&Value::Null)));
+    let Begin { place, kind, estimate, lifetime_seconds, at_expiry } = asked;
+    let allowed = allowed(&deps, &access, &place, &kind, call.now).await?;
+    let Place { project, subject } = place;
+    // Only what the turn may use: one provider that is used up must not stop the others.
+    let binds = |provider: &str| estimate.usd.contains_key(provider);
+    let budgets = budgets_of(&deps, &access, &project, &subject.bundle_id, binds).await?;
+    let order =
+        TurnOrder { project, subject, user_type: kind.user_type, estimate, lifetime_seconds, at_expiry };
+    let what = (&order, &allowed, &*budgets);
+    let turn = deps.turns.begin(&deps.recorder, &access, &claim, what, call.request_id, call.now).await?;
+    Ok(Answer::json_text(StatusCode::CREATED, turn))
+}
+
+pub(crate) async fn show(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
+    let access = deps.identify(&call).await?.authorise(Action::RunTurns)?;
+    let turn = deps.turns.find(&access, call.path("turn_id")).await?;
+    Ok(Answer::ok(&turn.view(call.now)))
+}
+
+pub(crate) async fn settle(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
+    let body = call.json()?;
+    let caller = deps.identify(&call).await?;
+    let mut fields = body.fields()?;
+    let used = amounts(&mut fields);
+    let used = fields.finish(|| used)?;
+    let access = caller.authorise(Action::RunTurns)?;
+    let turn = deps.turns.settle(&access, call.path("turn_id"), &used, call.now).await?;
+    Ok(Answer::ok(&turn.view(call.now)))
+}
+
+pub(crate) async fn cancel(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
+    let access = deps.identify(&call).await?.authorise(Action::RunTurns)?;
+    let turn = deps.turns.cancel(&access, call.path("turn_id"), call.now).await?;
+    Ok(Answer::ok(&turn.view(call.now)))
+}
+
+pub(crate) async fn heartbeat(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
+    let body = call.json()?;
+    let caller = deps.identify(&call).await?;
+    let lifetime_seconds = if body.value().is_some() {
+        let mut fields = body.fields()?;
+        let lifetime = fields.optional("lifetime_seconds", integer(1..=MAX_LIFETIME_SECONDS));
+        fields.finish(|| Some(lifetime?.and_then(|seconds| u32::try_from(seconds).ok())))?
+    } else {
+        None
+    };
+    let access = caller.authorise(Action::RunTurns)?;
+    let turn = deps.turns.prolong(&access, call.path("turn_id"), lifetime_seconds, call.now).await?;
+    Ok(Answer::ok(&turn.view(call.now)))
+}
+
+/// As the API words what becomes of a turn that nobody settled.
+pub(crate) fn settings_view(at_expiry: AtExpiry) -> Value {
+    json!({"at_expiry": at_expiry.name()})
+}
