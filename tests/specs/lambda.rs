@@ -22,6 +22,7 @@ const BILLING: &str = include_str!("../../events/billing.json");
 const CHAT: &str = include_str!("../../events/chat.json");
 const NOTIFICATIONS: &str = include_str!("../../events/notifications.json");
 const BRIEFS: &str = include_str!("../../events/briefs.json");
+const TURNS: &str = include_str!("../../events/turns.json");
 
 /// What every function of a deployment shares.
 struct Deployment {
@@ -197,6 +198,18 @@ async fn the_event_of_chat_is_answered_once_however_often_it_is_delivered() {
         answer["assistant_message"]["content"].as_str().unwrap().starts_with("No brief found."),
         "{answer}"
     );
+    assert_eq!(first["body"], again["body"]);
+}
+
+#[tokio::test]
+async fn the_event_of_turns_admits_a_turn_once_however_often_it_is_delivered() {
+    let deployment = Deployment::new().await;
+    let event = deployment.of_new_tenant(TURNS).await;
+
+    let first = deployment.invoke(bespin_fn_turns::routes, &event).await;
+    let again = deployment.invoke(bespin_fn_turns::routes, &event).await;
+
+    assert_eq!(body(&first, 201)["status"], "held");
     assert_eq!(first["body"], again["body"]);
 }
 
