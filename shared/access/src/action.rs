@@ -25,6 +25,8 @@ pub enum Action {
     RunJobs,
     /// Read and change one's own notifications and preferences.
     UseOwnNotifications,
+    /// Register, change and remove the tenant's webhook, read and replay its deliveries.
+    ManageWebhooks,
     /// Read and lead one's own conversations, ask the cofounder.
     UseChat,
     /// Set the tenant's daily limits.
@@ -44,6 +46,7 @@ impl Action {
             | Self::IngestPoints
             | Self::MaterializeBrief
             | Self::RunJobs
+            | Self::ManageWebhooks
             | Self::UpdateLimits => role == Role::Admin,
             Self::ReadKpis
             | Self::ReadBriefs
@@ -66,6 +69,7 @@ impl Action {
             Self::ReadBriefs => "read briefs",
             Self::RunJobs => "run jobs",
             Self::UseOwnNotifications => "use notifications",
+            Self::ManageWebhooks => "manage webhooks",
             Self::UseChat => "use chat",
             Self::UpdateLimits => "update limits",
             Self::ReadBilling => "read billing",

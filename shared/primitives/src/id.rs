@@ -66,6 +66,8 @@ ids! {
     EntryId,
     /// One entry of an audit log.
     AuditEntryId,
+    /// One secret of a webhook endpoint; not the secret itself.
+    WebhookSecretId,
 }
 
 fn random_uuid(random: &dyn Random) -> Uuid {
