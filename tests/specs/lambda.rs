@@ -49,6 +49,8 @@ impl Deployment {
             per_address_per_second: None,
             auth_failures_per_minute: None,
             brief_runs_queue_url: None,
+            outbox_queue_url: None,
+            webhooks_allow_loopback: false,
         };
         // As `Edge::from_env` makes it.
         let clock = Arc::new(ProcessClock(Arc::new(SystemClock)));

@@ -15,6 +15,9 @@ use crate::LocalError;
 /// What is left of large daily briefs.
 pub(crate) const BRIEF_RUNS: &str = "bespin-brief-runs";
 
+/// What leaves the building.
+pub(crate) const OUTBOX: &str = "bespin-outbox";
+
 /// As in the deployment: how often a message is tried, and how long one try may take.
 const MAX_RECEIVES: u32 = 5;
 const VISIBILITY_SECONDS: u32 = 90;
