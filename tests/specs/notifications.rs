@@ -25,5 +25,7 @@ mod prefs;
 mod quota;
 #[path = "notifications/races.rs"]
 mod races;
+#[path = "notifications/webhooks.rs"]
+mod webhooks;
 #[path = "notifications/words.rs"]
 mod words;

@@ -143,8 +143,6 @@ pub struct Delivery {
     pub attempts: u32,
     /// How often since its creation or its last replay.
     pub tried: u32,
-    /// When the first of those attempts failed.
-    pub failing_since: Option<Timestamp>,
     /// Until when an attempt has it for itself.
     pub leased_until: Option<Timestamp>,
 }
@@ -174,7 +172,7 @@ impl Delivery {
     }
 
     fn new(id: DeliveryId, event: Event, created_at: Timestamp, state: DeliveryState) -> Self {
-        Self { id, event, created_at, state, attempts: 0, tried: 0, failing_since: None, leased_until: None }
+        Self { id, event, created_at, state, attempts: 0, tried: 0, leased_until: None }
     }
 
     /// When it is due, unless it is done with.
@@ -291,7 +289,6 @@ impl Delivery {
             state,
             attempts: row.get("attempts")?,
             tried: row.get("tried")?,
-            failing_since: row.get_some("failing_since")?,
             leased_until: row.get_some("leased_until")?,
         })
     }

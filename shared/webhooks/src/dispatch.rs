@@ -10,7 +10,7 @@ use crate::{
     Attempt, Delivery, DeliveryState, DisabledReason, Due, End, Endpoint, EndpointState, Event, Health,
     Letter, OutboxMessage, Sent, WebhookError, Webhooks,
     delivery::LEASE_SECONDS,
-    schedule::behind_pause,
+    schedule::behind,
     signature::sign,
     store::after,
     verdict::{Finding, Verdict},
@@ -232,7 +232,7 @@ impl Webhooks {
         self.commit_or_leave(transaction).await.map(|_| ())
     }
 
-    /// Lets a delivery wait behind the one that probes its endpoint. It was not tried, so no attempt is counted.
+    /// Puts a delivery off whose endpoint is paused or probed by another. It was not tried, so no attempt is counted.
     async fn put_off(
         &self,
         tenant: &ServedTenant,
@@ -242,7 +242,7 @@ impl Webhooks {
         now: Timestamp,
     ) -> Result<(), WebhookError> {
         let tenant_id = tenant.tenant_id();
-        let later = behind_pause(now, until, &*self.random);
+        let later = behind(until, delivery.tried > 0, &*self.random);
         let mut transaction = Transaction::new();
         let change = Delivery::becomes(DeliveryState::Pending { next_at: later });
         transaction.update(delivery.id.key(tenant_id), change, delivery.untouched(now));
@@ -346,7 +346,7 @@ impl Webhooks {
         disabled.state = EndpointState::Disabled { reason, at: now };
         disabled.changed_at = after(endpoint.changed_at, now);
         transaction.put(disabled.at(keys::webhook(tenant.tenant_id())), endpoint.unchanged());
-        let summary = match reason {
+        let message = match reason {
             DisabledReason::Gone => "The endpoint answered 410 Gone.",
             _ => "Nothing could be delivered for many hours.",
         };
@@ -356,7 +356,7 @@ impl Webhooks {
             request_id: RequestId::random(&*self.random),
             at: now,
             payload: json!({
-                "title": "Webhook disabled", "date": now.date().to_string(), "summary": summary,
+                "title": "Webhook disabled", "date": now.date().to_string(), "message": message,
                 "reason": reason.name(), "url": endpoint.url.to_string(), "delivery_id": delivery.id.to_string(),
             }),
         };
@@ -387,10 +387,7 @@ fn put_attempt(
 ) -> Slot {
     let tenant_id = tenant.tenant_id();
     let number = delivery.attempts + 1;
-    let mut change = Delivery::becomes(state).set("attempts", &number).set("tried", &(delivery.tried + 1));
-    if !matches!(state, DeliveryState::Ended { end: End::Delivered, .. }) {
-        change = change.set_once("failing_since", &made.ended_at);
-    }
+    let change = Delivery::becomes(state).set("attempts", &number).set("tried", &(delivery.tried + 1));
     let leased = delivery.leased(made.leased_until);
     let slot = transaction.update(delivery.id.key(tenant_id), change, leased);
     let attempt = Attempt::of(number, made.began_at, &made.sent);

@@ -299,8 +299,9 @@ mod tests {
         let long = format!("https://example.com/{}", "a".repeat(2_048));
         let refused = [
             ("", Malformed),
-            ("example.com", Malformed),
+            ("example.com", NotHttps),
             ("/hooks", Malformed),
+            ("https:example.com", NotHttps),
             ("https://", Malformed),
             ("https:///path", Malformed),
             ("https://exa mple.com/", Malformed),

@@ -1,5 +1,5 @@
-//! That an endpoint fails. While it does, one delivery at a time probes it, after growing pauses, and all others wait
-//! behind that one without being tried: a dead endpoint costs one attempt a pause, however much it was sent.
+//! That an endpoint fails. While it does, one delivery at a time probes it, after growing pauses, and all others are put
+//! off without being tried: a dead endpoint costs one attempt a pause, however much it was sent.
 
 use bespin_primitives::Timestamp;
 use bespin_table::{Change, Condition, CorruptItem, Item};
@@ -21,10 +21,10 @@ pub struct Health {
 impl Health {
     /// Until when a delivery must wait that is due at `now`; `None` where it may probe.
     pub fn bars_until(&self, now: Timestamp) -> Option<Timestamp> {
-        let probed = self.probed_until.filter(|until| now < *until);
         let paused = (now < self.paused_until).then_some(self.paused_until);
         // A probe takes seconds; its hold ends much later, in case it dies.
-        paused.or_else(|| probed.map(|_| now))
+        let is_probed = self.probed_until.is_some_and(|until| now < until);
+        paused.or_else(|| is_probed.then(|| now.plus_seconds(PROBE_SECONDS)))
     }
 
     /// As the API shows it.
@@ -59,5 +59,8 @@ impl Health {
         })
     }
 }
+
+/// How long a probe takes: an attempt, and writing down what came of it.
+const PROBE_SECONDS: i64 = 15;
 
 const PROBED_UNTIL: &str = "probed_until";

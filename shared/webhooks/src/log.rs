@@ -118,13 +118,11 @@ impl Webhooks {
                 return Err(WebhookError::UnderWay { delivery_id: delivery_id.to_owned() });
             }
             let state = DeliveryState::Pending { next_at: now };
-            let after =
-                Delivery { state, tried: 0, failing_since: None, leased_until: None, ..before.clone() };
+            let after = Delivery { state, tried: 0, leased_until: None, ..before.clone() };
             let mut transaction = Transaction::new();
             let change = Delivery::becomes(state)
                 .set("tried", &0_u32)
-                .set("expires_at", &now.plus_seconds(KEPT_SECONDS).epoch_seconds())
-                .remove("failing_since");
+                .set("expires_at", &now.plus_seconds(KEPT_SECONDS).epoch_seconds());
             transaction.update(before.id.key(tenant_id), change, before.untouched(now));
             if let Some(next_at) = before.next_at().filter(|next_at| *next_at != now) {
                 transaction.delete(keys::due_delivery(next_at, tenant_id, before.id.0), Condition::default());

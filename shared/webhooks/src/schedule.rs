@@ -1,8 +1,8 @@
-//! When a failed delivery is tried again, and for how long its endpoint is left alone meanwhile.
+//! When a failed delivery is tried again, and for how long its endpoint is left alone.
 
 use bespin_primitives::{Random, Timestamp};
 
-/// After the first failure, the second, and so on: 17 hours and 36 minutes in all.
+/// After the first failure, the second, and so on.
 const DELAYS_SECONDS: [u64; 7] = [5, 60, 300, 1_800, 7_200, 18_000, 36_000];
 
 /// How often a delivery is tried before it counts as failed. A replay begins anew.
@@ -10,14 +10,22 @@ pub const MAX_ATTEMPTS: u32 = 8;
 
 const _: () = assert!(DELAYS_SECONDS.len() + 1 == MAX_ATTEMPTS as usize);
 
+/// How long a delivery is tried, from its first failure to its last attempt.
+pub(crate) const TRIED_FOR_SECONDS: i64 = 63_365;
+
+/// For how long an endpoint is left alone that failed once, twice, and so on in a row. No longer than a hop of the queue:
+/// one attempt a quarter of an hour holds nobody up, and what was sent meanwhile comes soon after the endpoint works again,
+/// or after the one delivery that it does not take.
+const PAUSES_SECONDS: [u64; 4] = [5, 60, 300, 900];
+
 /// The longest that an endpoint may ask us to wait.
 const MAX_RETRY_AFTER_SECONDS: u64 = 86_400;
 
 /// The longest that a queue holds a message back.
 const HOP_SECONDS: u32 = 900;
 
-/// What every other delivery waits for beyond an attempt that is under way: its ten seconds, and writing them down.
-const BEHIND_PROBE_MILLIS: u64 = 15_000;
+/// What waited for the same thing comes back spread over so long: what was not tried yet, and then what was.
+const SPREAD_MILLIS: u64 = 8_000;
 
 /// When a delivery that failed so many times, the last at `ended`, is tried again; `None` when it was tried often
 /// enough. Up to a tenth later than planned, so that what failed together does not come back together.
@@ -27,30 +35,28 @@ pub(crate) fn next_attempt(
     ended: Timestamp,
     random: &dyn Random,
 ) -> Option<Timestamp> {
-    (failures < MAX_ATTEMPTS).then(|| {
-        let millis = pause_millis(failures, retry_after_seconds);
-        ended.plus_millis(millis + random.below(millis / 10))
-    })
+    let millis = millis(&DELAYS_SECONDS, failures, retry_after_seconds);
+    (failures < MAX_ATTEMPTS).then(|| ended.plus_millis(millis + random.below(millis / 10)))
 }
 
-/// Until when an endpoint is left alone that failed so many times in a row, the last at `ended`. Never longer than the
-/// delivery waits that found it out, so that this one is the first to try again.
+/// Until when an endpoint is left alone that failed so many times in a row, the last at `ended`.
 pub(crate) fn pause_until(failures: u32, retry_after_seconds: Option<u64>, ended: Timestamp) -> Timestamp {
-    ended.plus_millis(pause_millis(failures, retry_after_seconds))
+    ended.plus_millis(millis(&PAUSES_SECONDS, failures, retry_after_seconds))
 }
 
-fn pause_millis(failures: u32, retry_after_seconds: Option<u64>) -> u64 {
-    let last = DELAYS_SECONDS.len() - 1;
+/// What is due after so many failures, later where the endpoint asked for it.
+fn millis(seconds: &[u64], failures: u32, retry_after_seconds: Option<u64>) -> u64 {
+    let last = seconds.len() - 1;
     let index = usize::try_from(failures.saturating_sub(1)).unwrap_or(last).min(last);
     let asked = retry_after_seconds.unwrap_or(0).min(MAX_RETRY_AFTER_SECONDS);
-    DELAYS_SECONDS[index].max(asked) * 1_000
+    seconds[index].max(asked) * 1_000
 }
 
-/// When a delivery is looked at again that met a paused endpoint: behind the one that probes it, even if that one is as
-/// late as it may be, and not all at once.
-pub(crate) fn behind_pause(now: Timestamp, paused_until: Timestamp, random: &dyn Random) -> Timestamp {
-    let left = u64::try_from(paused_until.micros().saturating_sub(now.micros()) / 1_000).unwrap_or(0);
-    now.plus_millis(left + left / 10 + BEHIND_PROBE_MILLIS + random.below(BEHIND_PROBE_MILLIS))
+/// When a delivery is looked at again that had to wait until an instant, not at once with all the others. Those that were
+/// not tried yet come first: one that is never taken must not keep them waiting by failing again and again.
+pub(crate) fn behind(until: Timestamp, was_tried: bool, random: &dyn Random) -> Timestamp {
+    let later = if was_tried { SPREAD_MILLIS } else { 0 };
+    until.plus_millis(later + random.below(SPREAD_MILLIS))
 }
 
 /// How long the queue holds a message for something that is due at `due_at`: all the time, or a hop of a quarter of an
@@ -63,7 +69,7 @@ pub(crate) fn hop_seconds(now: Timestamp, due_at: Timestamp) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::float_cmp)]
     use bespin_primitives::SeededRandom;
     use proptest::prelude::*;
 
@@ -88,7 +94,7 @@ mod tests {
             assert!((planned..planned * 1.1).contains(&waits), "{failures}: {waits}");
             total += planned;
         }
-        assert!((total / 3_600.0) > 17.0);
+        assert_eq!(total, f64::from(u32::try_from(TRIED_FOR_SECONDS).unwrap()));
         assert_eq!(next_attempt(8, None, noon(), &random), None);
     }
 
@@ -116,17 +122,23 @@ mod tests {
         assert_eq!(hop_seconds(due_at, noon()), 0);
     }
 
-    proptest! {
-        /// Whoever found the endpoint failing tries it again before all others, whatever was drawn.
-        #[test]
-        fn the_prober_comes_first(failures in 1u32..8, asked in proptest::option::of(0u64..200_000), seed: u64, late in 0u64..5_000) {
-            let random = SeededRandom::new(seed);
-            let prober = next_attempt(failures, asked, noon(), &random).unwrap();
-            let paused_until = pause_until(failures, asked, noon());
-            let other = behind_pause(noon().plus_millis(late), paused_until, &random);
+    #[test]
+    fn an_endpoint_is_left_alone_for_a_quarter_of_an_hour_at_most_unless_it_asks_for_more() {
+        let pauses = |failures, asked| seconds_after(noon(), pause_until(failures, asked, noon()));
+        let planned: Vec<f64> = (1..=6).map(|failures| pauses(failures, None)).collect();
 
-            prop_assert!(paused_until <= prober);
-            prop_assert!(prober.plus_millis(10_000) < other, "{} {}", prober, other);
+        assert_eq!(planned, [5.0, 60.0, 300.0, 900.0, 900.0, 900.0]);
+        assert_eq!((pauses(1, Some(3_600)), pauses(4, Some(3_600))), (3_600.0, 3_600.0));
+        assert_eq!(pauses(u32::MAX, Some(u64::MAX)), 86_400.0);
+    }
+
+    proptest! {
+        /// However much waited for the same instant, it comes back spread, never early, and new ones first.
+        #[test]
+        fn what_was_not_tried_yet_comes_before_what_was(seed: u64) {
+            let random = SeededRandom::new(seed);
+            let (fresh, tried) = (behind(noon(), false, &random), behind(noon(), true, &random));
+            prop_assert!(noon() <= fresh && fresh < tried && tried < noon().plus_seconds(16));
         }
     }
 }

@@ -4,7 +4,7 @@ use bespin_primitives::{Random, Timestamp};
 
 use crate::{
     Delivery, DeliveryState, DisabledReason, End, Health, Sent,
-    schedule::{next_attempt, pause_until},
+    schedule::{MAX_ATTEMPTS, TRIED_FOR_SECONDS, next_attempt, pause_until},
     sender::Reply,
 };
 
@@ -33,6 +33,9 @@ pub(crate) enum Finding {
 
 impl Verdict {
     /// Judges an attempt of `delivery` that ended at `ended`; `health` is what was known of the endpoint.
+    ///
+    /// An endpoint is given up when it took nothing for as long as a delivery is tried, and failed as often in a row. The
+    /// delivery that was tried for so long finds that out, or another one where many took turns.
     pub(crate) fn of(
         delivery: &Delivery,
         health: Option<&Health>,
@@ -57,22 +60,15 @@ impl Verdict {
         // its own failures since its last success, not by those of this delivery.
         let failures = health.map_or(1, |health| health.failures.saturating_add(1));
         let paused_until = pause_until(failures, retry_after, ended);
-        let fails = Finding::Fails { failures, paused_until };
-        match next_attempt(delivery.tried + 1, retry_after, ended, random) {
-            Some(next_at) => Self { state: DeliveryState::Pending { next_at }, endpoint: fails },
-            None if never_worked_since(delivery, health) => {
-                let endpoint = Finding::Hopeless(DisabledReason::Failing);
-                Self { state: ended_as(End::Failed), endpoint }
-            }
-            None => Self { state: ended_as(End::Failed), endpoint: fails },
-        }
-    }
-}
-
-/// Whether nothing reached the endpoint since the delivery failed for the first time.
-fn never_worked_since(delivery: &Delivery, health: Option<&Health>) -> bool {
-    match (delivery.failing_since, health) {
-        (Some(since), Some(health)) => health.failing_since <= since,
-        _ => false,
+        let next_at = next_attempt(delivery.tried + 1, retry_after, ended, random);
+        let is_hopeless = failures >= MAX_ATTEMPTS
+            && health.is_some_and(|health| health.failing_since.plus_seconds(TRIED_FOR_SECONDS) <= ended);
+        let (state, endpoint) = match next_at {
+            Some(_) if is_hopeless => (ended_as(End::Cancelled), Finding::Hopeless(DisabledReason::Failing)),
+            Some(next_at) => (DeliveryState::Pending { next_at }, Finding::Fails { failures, paused_until }),
+            None if is_hopeless => (ended_as(End::Failed), Finding::Hopeless(DisabledReason::Failing)),
+            None => (ended_as(End::Failed), Finding::Fails { failures, paused_until }),
+        };
+        Self { state, endpoint }
     }
 }

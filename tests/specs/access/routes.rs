@@ -52,9 +52,10 @@ impl Route {
 }
 
 const MANAGE_API_KEYS: Roles = Roles::AdminOnly("manage API keys");
+const MANAGE_WEBHOOKS: Roles = Roles::AdminOnly("manage webhooks");
 
 /// All other routes.
-pub(crate) const ROUTES: [Route; 29] = [
+pub(crate) const ROUTES: [Route; 38] = [
     Route::open_to_any_role("/v1/limits"),
     Route {
         method: "PUT",
@@ -235,6 +236,48 @@ pub(crate) const ROUTES: [Route; 29] = [
         capability: None,
         success: 200,
     },
+    Route { roles: MANAGE_WEBHOOKS, ..Route::open_to_any_role("/v1/notifications/webhook") },
+    Route {
+        method: "PUT",
+        body: Some(|_| json!({"url": "https://example.com/hooks/2"})),
+        roles: MANAGE_WEBHOOKS,
+        ..Route::open_to_any_role("/v1/notifications/webhook")
+    },
+    Route {
+        method: "POST",
+        body: Some(|_| json!({"overlap_seconds": 60})),
+        roles: MANAGE_WEBHOOKS,
+        success: 201,
+        ..Route::open_to_any_role("/v1/notifications/webhook/secrets")
+    },
+    Route {
+        method: "DELETE",
+        roles: MANAGE_WEBHOOKS,
+        ..Route::open_to_any_role("/v1/notifications/webhook/secrets/{secret_id}")
+    },
+    Route {
+        method: "POST",
+        roles: MANAGE_WEBHOOKS,
+        success: 202,
+        ..Route::open_to_any_role("/v1/notifications/webhook/test")
+    },
+    Route { roles: MANAGE_WEBHOOKS, ..Route::open_to_any_role("/v1/notifications/webhook/deliveries") },
+    Route {
+        roles: MANAGE_WEBHOOKS,
+        ..Route::open_to_any_role("/v1/notifications/webhook/deliveries/{delivery_id}")
+    },
+    Route {
+        method: "POST",
+        roles: MANAGE_WEBHOOKS,
+        success: 202,
+        ..Route::open_to_any_role("/v1/notifications/webhook/deliveries/{delivery_id}/replay")
+    },
+    // Last of these, because the others need one.
+    Route {
+        method: "DELETE",
+        roles: MANAGE_WEBHOOKS,
+        ..Route::open_to_any_role("/v1/notifications/webhook")
+    },
 ];
 
 /// `GET /v1/briefs/latest`: as `/v1/briefs/{date}`, but of no object.
@@ -362,11 +405,14 @@ pub(crate) struct Objects {
     pub(crate) notification_id: String,
     /// Of the admin who has the objects.
     pub(crate) conversation_id: String,
+    /// Of the webhook.
+    pub(crate) secret_id: String,
+    pub(crate) delivery_id: String,
 }
 
 impl Objects {
     /// An object of every kind that a route may name: a spare API key, a KPI with a point, a brief, a run, a
-    /// notification and a conversation.
+    /// notification, a conversation, and a webhook with a spare secret and a delivery.
     pub(crate) async fn of(admin: &Actor) -> Self {
         let spare = admin.post("/v1/api-keys").json(&json!({"name": "spare"})).send().await.expect(201);
         let key_id = spare["key_id"].as_str().unwrap().to_owned();
@@ -383,8 +429,25 @@ impl Objects {
         let notification_id = outbox["items"][0]["id"].to_string();
         let conversation = admin.post("/v1/conversations").json(&json!({})).send().await.expect(201);
         let conversation_id = conversation["conversation_id"].as_str().unwrap().to_owned();
+        let webhook = admin.request("PUT", "/v1/notifications/webhook");
+        let webhook = webhook.json(&json!({"url": "https://example.com/hooks"})).send().await.expect(201);
+        let secret_id = webhook["secrets"][0]["secret_id"].as_str().unwrap().to_owned();
+        let another = admin.post("/v1/notifications/webhook/secrets").json(&json!({}));
+        another.send().await.expect(201);
+        let delivery = admin.post("/v1/notifications/webhook/test").send().await.expect(202);
+        let delivery_id = delivery["delivery_id"].as_str().unwrap().to_owned();
         let tenant_id = admin.tenant_id.clone();
-        Self { tenant_id, key_id, kpi_id, date, run_id, notification_id, conversation_id }
+        Self {
+            tenant_id,
+            key_id,
+            kpi_id,
+            date,
+            run_id,
+            notification_id,
+            conversation_id,
+            secret_id,
+            delivery_id,
+        }
     }
 }
 
@@ -394,6 +457,8 @@ impl Route {
         let path = self.path.replace("{kpi_id}", &objects.kpi_id).replace("{date}", &objects.date);
         let path = path.replace("{key_id}", &objects.key_id).replace("{run_id}", &objects.run_id);
         let path = path.replace("{conversation_id}", &objects.conversation_id);
+        let path = path.replace("{secret_id}", &objects.secret_id);
+        let path = path.replace("{delivery_id}", &objects.delivery_id);
         path.replace("{notification_id}", &objects.notification_id)
     }
 
