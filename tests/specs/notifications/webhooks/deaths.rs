@@ -20,7 +20,7 @@ async fn assert_all_delivered(
     let deliveries = house.deliveries(admin).await;
     assert_eq!((deliveries.len(), with_status(&deliveries, "delivered")), (count, count), "{case}");
     assert_eq!(house.left_to_do().await, (0, 0), "{case}");
-    let received = receiver.received();
+    let arrived = receiver.received();
     for delivery in &deliveries {
         let whole = house.delivery(admin, &delivery["delivery_id"]).await;
         let outcomes = attempts(&whole);
@@ -32,8 +32,8 @@ async fn assert_all_delivered(
             .collect();
         assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>(), "{case}");
         assert_eq!(outcomes.iter().filter(|outcome| **outcome == json!(200)).count(), 1, "{case}");
-        let came = received.iter().filter(|one| delivery["delivery_id"] == *one.id()).count();
-        assert!(came >= outcomes.len(), "{case}: nothing is in the log that was not sent");
+        let times = arrived.iter().filter(|one| delivery["delivery_id"] == *one.id()).count();
+        assert!(times >= outcomes.len(), "{case}: nothing is in the log that was not sent");
     }
 }
 

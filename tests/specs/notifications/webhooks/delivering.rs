@@ -17,18 +17,18 @@ async fn each_users_notification_is_delivered_once_and_stays_in_its_outbox() {
     assert_eq!(house.left_to_do().await, (2, 0), "what must leave is there before anybody is told");
     house.settle().await;
 
-    let received = receiver.received();
-    assert_eq!(received.len(), 35);
-    let ids: HashSet<String> = received.iter().map(Received::id).collect();
+    let arrived = receiver.received();
+    assert_eq!(arrived.len(), 35);
+    let ids: HashSet<String> = arrived.iter().map(Received::id).collect();
     assert_eq!(ids.len(), 35);
-    for request in &received {
+    for request in &arrived {
         assert_eq!(request.request_line, "POST /hooks HTTP/1.1");
         assert_eq!(request.header("content-type"), "application/json");
         assert_eq!(request.header("host"), format!("127.0.0.1:{}", receiver.port));
         assert!(is_signed(&tenant.secret, request, house.now().epoch_seconds()));
         assert_eq!(request.header("webhook-signature").split(' ').count(), 1);
     }
-    let bodies: Vec<Value> = received.iter().map(Received::json).collect();
+    let bodies: Vec<Value> = arrived.iter().map(Received::json).collect();
     for user in &tenant.users {
         let outbox = house.get(user, "/v1/notifications/outbox").await;
         let notification = &outbox["items"][0];
@@ -123,14 +123,14 @@ async fn a_retry_has_the_id_of_the_first_attempt_and_a_time_and_signature_of_its
     house.settle().await;
     house.pass(600).await;
 
-    let received = receiver.received();
-    assert_eq!(received.len(), 3);
-    for request in &received[1..] {
-        assert_eq!((request.id(), &request.body), (received[0].id(), &received[0].body));
+    let arrived = receiver.received();
+    assert_eq!(arrived.len(), 3);
+    for request in &arrived[1..] {
+        assert_eq!((request.id(), &request.body), (arrived[0].id(), &arrived[0].body));
     }
-    let at = |number: usize| received[number].header("webhook-timestamp").parse::<i64>().unwrap();
+    let at = |number: usize| arrived[number].header("webhook-timestamp").parse::<i64>().unwrap();
     assert!(at(0) < at(1) && at(1) < at(2));
-    for (number, request) in received.iter().enumerate() {
+    for (number, request) in arrived.iter().enumerate() {
         assert!(is_signed(&tenant.secret, request, at(number)));
     }
     let delivery = house.only_delivery(&tenant.admin).await;

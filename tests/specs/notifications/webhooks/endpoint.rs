@@ -1,5 +1,7 @@
 //! Registering, changing and removing the webhook, and its secrets.
 
+use std::fmt::Write;
+
 use bespin_audit::AuditScope;
 use bespin_primitives::{BillingPeriod, parse_date};
 use bespin_tests::{Actor, Reply};
@@ -36,7 +38,7 @@ async fn a_webhook_is_registered_changed_shown_and_removed_and_each_change_is_in
 
     let mut created = house.send(put(&admin, &json!({"url": URL}))).await.expect(201);
     let secret = created.as_object_mut().unwrap().remove("secret").unwrap();
-    let bytes = data_encoding::BASE64.decode(secret.as_str().unwrap()["whsec_".len()..].as_bytes()).unwrap();
+    let bytes = data_encoding::BASE64.decode(&secret.as_str().unwrap().as_bytes()["whsec_".len()..]).unwrap();
     assert_eq!(bytes.len(), 32);
     assert_eq!((&created["url"], &created["enabled"]), (&json!(URL), &json!(true)));
     assert_eq!(created["registered_by"], admin.user_id);
@@ -153,8 +155,8 @@ async fn a_secret_stands_in_no_other_answer_no_row_and_no_entry() {
     for delivery in house.deliveries(&tenant.admin).await {
         seen += &house.delivery(&tenant.admin, &delivery["delivery_id"]).await.to_string();
     }
-    seen += &format!("{:?}", audited(&house, &tenant.admin).await);
-    seen += &format!("{:?}", receiver.received());
+    let entries = audited(&house, &tenant.admin).await;
+    write!(seen, "{entries:?} {:?}", receiver.received()).unwrap();
     seen += &house.every_row().await;
     assert!(seen.contains(&receiver.url()) && seen.contains("sealed"), "the scan sees what there is");
     for secret in [tenant.secret.as_str(), rotated["secret"].as_str().unwrap()] {

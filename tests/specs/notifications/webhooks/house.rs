@@ -89,9 +89,8 @@ impl House {
         deps.webhooks = deps.webhooks.with_sender(Sender::new(names, guard));
         let request_clock = RequestClock { clock: Arc::new(clock.clone()), header_counts: true };
         let surface = deps.settings.surface(Arc::new(request_clock), Arc::new(OsRandom), true);
-        let routes =
-            bespin_fn_briefs::routes(deps.clone()).merge(bespin_fn_notifications::routes(deps.clone()));
-        let router = surface.wrap(routes);
+        let briefs = bespin_fn_briefs::routes(deps.clone());
+        let router = surface.wrap(briefs.merge(bespin_fn_notifications::routes(deps.clone())));
         let last_batch = Mutex::default();
         Self { world, deps, clock, router, embedded, client, queue, last_batch }
     }

@@ -61,8 +61,8 @@ async fn a_delivered_one_is_sent_again_under_the_same_id_with_all_its_attempts()
         (&delivery["status"], attempts(&delivery)),
         (&json!("delivered"), vec![json!(200), json!(500), json!(200)])
     );
-    let received = receiver.received();
-    assert!(received.iter().all(|request| request.id() == received[0].id()));
+    let arrived = receiver.received();
+    assert!(arrived.iter().all(|request| request.id() == arrived[0].id()));
     assert_eq!(house.left_to_do().await, (0, 0));
 }
 

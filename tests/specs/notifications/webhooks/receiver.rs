@@ -5,12 +5,14 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use rustls::{ServerConfig, pki_types::PrivatePkcs8KeyDer};
 use serde_json::Value;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::TcpListener,
     task::JoinHandle,
 };
+use tokio_rustls::TlsAcceptor;
 
 /// How to answer.
 #[derive(Debug, Clone)]
@@ -91,6 +93,26 @@ impl Receiver {
         format!("http://127.0.0.1:{}/hooks", self.port)
     }
 
+    /// One that speaks TLS, as `hooks.localhost`, and takes everything; and the names that callers asked for.
+    pub(crate) async fn open_secure() -> (Self, Arc<Mutex<Vec<String>>>) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (book, names) = (Arc::new(Mutex::new(Book::default())), Arc::<Mutex<Vec<String>>>::default());
+        let (shared, asked) = (Arc::clone(&book), Arc::clone(&names));
+        let acceptor = TlsAcceptor::from(Arc::new(secure_config()));
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                // Who does not trust it goes away.
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    let name = stream.get_ref().1.server_name().unwrap_or_default().to_owned();
+                    asked.lock().unwrap().push(name);
+                    tokio::spawn(serve(stream, Arc::clone(&shared)));
+                }
+            }
+        });
+        (Self { port, book, task }, names)
+    }
+
     /// What it answers from now on.
     pub(crate) fn answers(&self, answer: Answer) {
         self.book.lock().unwrap().usual = Some(answer);
@@ -120,7 +142,18 @@ impl Drop for Receiver {
     }
 }
 
-async fn serve(mut stream: TcpStream, book: Arc<Mutex<Book>>) {
+/// The certificate of `hooks.localhost`, which `authority.der` signed.
+fn secure_config() -> ServerConfig {
+    let certificate = include_bytes!("../../../data/webhooks/hooks.localhost.der");
+    let key = include_bytes!("../../../data/webhooks/hooks.localhost.key.der");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let chain = vec![certificate.to_vec().into()];
+    let key = PrivatePkcs8KeyDer::from(key.to_vec());
+    config.with_no_client_auth().with_single_cert(chain, key.into()).unwrap()
+}
+
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, book: Arc<Mutex<Book>>) {
     let Some(received) = read(&mut stream).await else { return };
     let answer = {
         let mut book = book.lock().unwrap();
@@ -157,12 +190,12 @@ async fn serve(mut stream: TcpStream, book: Arc<Mutex<Book>>) {
 }
 
 /// Says nothing more, until the other side is gone.
-async fn forever(mut stream: TcpStream) {
+async fn forever<S: AsyncRead + Unpin>(mut stream: S) {
     let mut rest = Vec::new();
     let _ = stream.read_to_end(&mut rest).await;
 }
 
-async fn read(stream: &mut TcpStream) -> Option<Received> {
+async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> Option<Received> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {

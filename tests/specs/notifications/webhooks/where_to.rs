@@ -1,11 +1,15 @@
 //! Nothing but public addresses is called, whatever a name says.
 
-use bespin_webhooks::Guard;
+use std::sync::Arc;
+
+use bespin_webhooks::{Guard, Sender};
+use rustls::RootCertStore;
 use serde_json::json;
 
 use super::{
     house::{House, Names, WEBHOOK, attempts},
     receiver::Receiver,
+    signed::is_signed,
 };
 
 const DEPLOYED: Guard = Guard { allow_loopback: false };
@@ -75,4 +79,33 @@ async fn where_a_setting_allows_this_machine_it_allows_no_private_one() {
         let delivery = house.only_delivery(&tenant.admin).await;
         assert_eq!(attempts(&delivery), vec![json!("address_refused")], "{url}");
     }
+}
+
+#[tokio::test]
+async fn over_tls_the_host_must_prove_that_it_is_the_one_of_the_url() {
+    let names = Names::of(&[("hooks.localhost", &["127.0.0.1"]), ("other.localhost", &["127.0.0.1"])]);
+    let guard = Guard { allow_loopback: true };
+    let mut house = House::with_names(Arc::clone(&names), guard).await;
+    let (receiver, asked) = Receiver::open_secure().await;
+    let mut outcomes = Vec::new();
+    for (host, trusted) in [("hooks", false), ("other", true), ("hooks", true)] {
+        let mut roots = RootCertStore::empty();
+        if trusted {
+            let authority = include_bytes!("../../../data/webhooks/authority.der");
+            roots.add(authority.to_vec().into()).unwrap();
+        }
+        let sender = Sender::new(Arc::clone(&names) as _, guard).trusting(roots);
+        house.deps.webhooks = house.deps.webhooks.clone().with_sender(sender);
+        let tenant = house.tenant(1, &format!("https://{host}.localhost:{}/hooks", receiver.port)).await;
+        house.send(tenant.admin.post(&format!("{WEBHOOK}/test"))).await.expect(202);
+        house.settle().await;
+        outcomes.extend(attempts(&house.only_delivery(&tenant.admin).await));
+        if let [received] = receiver.received().as_slice() {
+            assert!(is_signed(&tenant.secret, received, house.now().epoch_seconds()));
+            assert_eq!(received.header("host"), format!("hooks.localhost:{}", receiver.port));
+        }
+    }
+    assert_eq!(outcomes, [json!("not_secure"), json!("not_secure"), json!(200)]);
+    assert_eq!(receiver.count(), 1);
+    assert_eq!(*asked.lock().unwrap(), ["hooks.localhost"]);
 }
