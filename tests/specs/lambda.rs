@@ -8,7 +8,7 @@ use axum::Router;
 use bespin_access::{Pepper, PlatformKeys};
 use bespin_edge::{Deps, Settings};
 use bespin_embedded::Embedded;
-use bespin_primitives::{OsRandom, SystemClock};
+use bespin_primitives::{Clock, OsRandom, SystemClock};
 use bespin_web::{ProcessClock, Surface};
 use lambda_http::{Adapter, lambda_runtime::LambdaEvent, request::LambdaRequest};
 use serde_json::{Value, json};
@@ -23,6 +23,8 @@ const CHAT: &str = include_str!("../../events/chat.json");
 const NOTIFICATIONS: &str = include_str!("../../events/notifications.json");
 const BRIEFS: &str = include_str!("../../events/briefs.json");
 const TURNS: &str = include_str!("../../events/turns.json");
+const OUTBOX_DISPATCHER: &str = include_str!("../../events/outbox-dispatcher.json");
+const OUTBOX_SWEEPER: &str = include_str!("../../events/outbox-sweeper.json");
 
 /// What every function of a deployment shares.
 struct Deployment {
@@ -50,6 +52,8 @@ impl Deployment {
             per_address_per_second: None,
             auth_failures_per_minute: None,
             brief_runs_queue_url: None,
+            outbox_queue_url: None,
+            webhooks_allow_loopback: false,
         };
         // As `Edge::from_env` makes it.
         let clock = Arc::new(ProcessClock(Arc::new(SystemClock)));
@@ -183,6 +187,50 @@ async fn the_event_of_notifications_shows_what_the_job_put_into_the_outbox() {
         (items.len(), &items[0]["date"], &items[0]["status"]),
         (1, &json!("2026-01-31"), &json!("queued"))
     );
+}
+
+#[tokio::test]
+async fn the_event_of_the_outbox_dispatcher_works_off_a_delivery_and_only_the_bad_message_comes_again() {
+    let deployment = Deployment::new().await;
+    let mut call = deployment.of_new_tenant(NOTIFICATIONS).await;
+    call["rawQueryString"] = json!("");
+    // Nobody listens there: what is tested is the way of the event.
+    call["body"] = json!(json!({"url": "https://unknown.invalid/hooks", "enabled": true}).to_string());
+    send_to(&mut call, "PUT", "/v1/notifications/webhook");
+    body(&deployment.invoke(bespin_fn_notifications::routes, &call).await, 201);
+    send_to(&mut call, "POST", "/v1/notifications/webhook/test");
+    let delivery = body(&deployment.invoke(bespin_fn_notifications::routes, &call).await, 202);
+    call["body"] = json!(json!({"url": "https://unknown.invalid/hooks", "enabled": false}).to_string());
+    send_to(&mut call, "PUT", "/v1/notifications/webhook");
+    body(&deployment.invoke(bespin_fn_notifications::routes, &call).await, 200);
+    let delivery_id = delivery["delivery_id"].as_str().unwrap();
+    let mut batch = event(OUTBOX_DISPATCHER);
+    let message = json!({"delivery": {
+        "tenant_id": call["headers"]["x-tenant-id"], "delivery_id": delivery_id, "attempt": 1,
+        "due_at": delivery["next_attempt_at"],
+    }});
+    batch["Records"][0]["body"] = json!(message.to_string());
+
+    let now = SystemClock.now();
+    let handled = bespin_fn_outbox_dispatcher::invoke(&deployment.deps, batch, now).await.unwrap();
+
+    let bad = &event(OUTBOX_DISPATCHER)["Records"][1]["messageId"];
+    assert_eq!(handled, json!({"batchItemFailures": [{"itemIdentifier": bad}]}));
+    call.as_object_mut().unwrap().remove("body");
+    send_to(&mut call, "GET", &format!("/v1/notifications/webhook/deliveries/{delivery_id}"));
+    let log = body(&deployment.invoke(bespin_fn_notifications::routes, &call).await, 200);
+    assert_eq!((&log["status"], &log["attempts"]), (&json!("cancelled"), &json!(0)));
+}
+
+#[tokio::test]
+async fn the_event_of_the_schedule_sweeps_the_outbox() {
+    let deployment = Deployment::new().await;
+
+    let now = SystemClock.now();
+    let swept =
+        bespin_fn_outbox_dispatcher::invoke(&deployment.deps, event(OUTBOX_SWEEPER), now).await.unwrap();
+
+    assert_eq!(swept, json!({"pending": 0, "due": 0, "unsent": 0}));
 }
 
 #[tokio::test]

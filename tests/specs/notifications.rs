@@ -29,5 +29,7 @@ mod quota;
 mod races;
 #[path = "notifications/schedule.rs"]
 mod schedule;
+#[path = "notifications/webhooks.rs"]
+mod webhooks;
 #[path = "notifications/words.rs"]
 mod words;

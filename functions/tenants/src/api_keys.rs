@@ -9,8 +9,6 @@ use bespin_recording::{Fingerprint, SealedClaim};
 use bespin_web::{Answer, Body, Call, IdempotencyKey, Problem, integer, text};
 use serde_json::{Value, json};
 
-use crate::sealed::sealed_claim;
-
 pub(crate) const PATH: &str = "/v1/api-keys";
 
 /// For how long a replaced key stays good where nothing is said: a day, to bring the new one everywhere.
@@ -43,7 +41,7 @@ fn claim(
     body: &Value,
 ) -> Result<Option<SealedClaim>, Problem> {
     let tenant_id = Some(access.tenant_id());
-    key.map(|key| sealed_claim(deps, tenant_id, endpoint, key, Fingerprint::of(body))).transpose()
+    key.map(|key| deps.sealed_claim(tenant_id, endpoint, key, Fingerprint::of(body))).transpose()
 }
 
 pub(crate) async fn list(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {

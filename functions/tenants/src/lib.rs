@@ -1,7 +1,6 @@
 //! Tenants, users and API keys (gateway.md 2, 3), and the routes that tell about the gateway itself (17).
 
 mod api_keys;
-mod sealed;
 mod sign_up;
 mod users;
 

@@ -14,8 +14,6 @@ use bespin_table::{Change, CommitError, Condition, Refusals, Slot, TableError, T
 use bespin_web::{Answer, Body, Call, Problem, email, text};
 use serde_json::json;
 
-use crate::sealed::sealed_claim;
-
 pub(crate) const PATH: &str = "/v1/tenants";
 
 const INVITE_TOKEN: &str = "X-Invite-Token";
@@ -37,7 +35,7 @@ pub(crate) async fn sign_up(State(deps): State<Deps>, call: Call) -> Result<Answ
     let key = call.optional_idempotency_key()?;
     check_invitation(&deps, &call)?;
     let order = parse(&body)?;
-    let claim = key.map(|key| sealed_claim(&deps, None, PATH, &key, fingerprint(&order))).transpose()?;
+    let claim = key.map(|key| deps.sealed_claim(None, PATH, &key, fingerprint(&order))).transpose()?;
 
     let mut transaction = Transaction::new();
     let founded = deps.access.found_tenant(&mut transaction, order, call.now);

@@ -55,8 +55,9 @@ impl Cloud {
         let mut edge_settings = edge_settings(settings, pepper(folder.as_ref(), &*random)?);
         // The queues are embedded wherever the table is.
         let queues = embedded.connection();
-        let brief_runs = queues::create(&sqs_client(&queues), queues::BRIEF_RUNS).await?;
-        edge_settings.brief_runs_queue_url = Some(brief_runs);
+        let client = sqs_client(&queues);
+        edge_settings.brief_runs_queue_url = Some(queues::create(&client, queues::BRIEF_RUNS).await?);
+        edge_settings.outbox_queue_url = Some(queues::create(&client, queues::OUTBOX).await?);
         let table = settings.dynamodb.as_deref().map_or_else(|| Ok(queues.clone()), connection_to)?;
         let deps = Deps::with_queues(&table, &queues, edge_settings, clock.clone(), random);
         deps.table.create_if_absent().await?;
@@ -123,6 +124,21 @@ impl Cloud {
         EventSource::new(sqs_client(&self.embedded.connection()), url)
     }
 
+    /// Does what the Lambda behind the outbox queue does, until `stop` is done. Several of these may run side by side, as
+    /// they do on AWS: a batch takes as long as its slowest receiver.
+    pub async fn dispatch_outbox(&self, stop: impl Future<Output = ()>) {
+        let Some(url) = &self.deps.settings.outbox_queue_url else { return stop.await };
+        let handle = |event| bespin_fn_outbox_dispatcher::handle(&self.deps, event, self.clock.now());
+        self.event_source(url).poll(handle, stop).await;
+    }
+
+    /// Does what the schedule of the outbox does each minute.
+    pub async fn sweep_outbox(&self) {
+        if let Err(error) = bespin_fn_outbox_dispatcher::sweep(&self.deps, self.clock.now()).await {
+            tracing::warn!(%error, "the outbox was not swept");
+        }
+    }
+
     /// Deletes what has expired, as the service does by itself; reads never rely on it. Under a test clock nothing is
     /// deleted: the machine's clock, by which the store judges, is not the one that the requests live by.
     pub fn sweep_expired(&self) {
@@ -176,6 +192,8 @@ fn edge_settings(settings: &LocalSettings, pepper: Pepper) -> Settings {
         per_address_per_second: None,
         auth_failures_per_minute: None,
         brief_runs_queue_url: None,
+        outbox_queue_url: None,
+        webhooks_allow_loopback: true,
     }
 }
 

@@ -21,6 +21,9 @@ use crate::LocalError;
 /// What is left of large daily briefs.
 pub(crate) const BRIEF_RUNS: &str = "bespin-brief-runs";
 
+/// What leaves the building.
+pub(crate) const OUTBOX: &str = "bespin-outbox";
+
 /// As in the deployment: how long one try of a message may take.
 const VISIBILITY_SECONDS: u32 = 90;
 

@@ -12,8 +12,10 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time};
 
 use crate::{Cloud, DemoTenant, LocalError, LocalSettings};
 
-/// How often items whose time to live is over are deleted, and briefs that are due are made.
+/// How often items whose time to live is over are deleted, briefs that are due are made, and the outbox is swept.
 const TICK: Duration = Duration::from_mins(1);
+/// How many batches of the outbox are worked off side by side.
+const DISPATCHERS: usize = 4;
 /// How long a stop waits for open requests.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -92,6 +94,10 @@ impl Server {
         let worker = Arc::clone(&cloud);
         let stopped_worker = until_stopped();
         let worker = tokio::spawn(async move { worker.work_off_queues(stopped_worker).await });
+        let dispatchers = [(); DISPATCHERS].map(|()| {
+            let (cloud, stopped) = (Arc::clone(&cloud), until_stopped());
+            tokio::spawn(async move { cloud.dispatch_outbox(stopped).await })
+        });
         let stores: [JoinHandle<()>; 3] = [
             tokio::spawn(serve_dynamodb(embedded.clone(), self.dynamodb, until_stopped())),
             tokio::spawn(serve_sqs(embedded.clone(), self.sqs, until_stopped())),
@@ -107,8 +113,8 @@ impl Server {
         let ended = time::timeout(PATIENCE, product).await;
         // What a worker is in the middle of may be cut off: the message comes again.
         drop(time::timeout(PATIENCE, worker).await);
-        for store in stores {
-            store.abort();
+        for task in dispatchers.into_iter().chain(stores) {
+            task.abort();
         }
         match ended {
             Ok(Ok(Err(error))) => Err(LocalError::Serve(error)),
@@ -144,6 +150,7 @@ async fn tick(cloud: Arc<Cloud>, stop: impl Future<Output = ()>) {
     while time::timeout(TICK, &mut stop).await.is_err() {
         cloud.sweep_expired();
         cloud.schedule_briefs().await;
+        cloud.sweep_outbox().await;
     }
 }
 

@@ -3,7 +3,12 @@
 
 mod running;
 
-use std::{fs, io::Write, net::TcpStream, time::Duration};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    time::Duration,
+};
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use bespin_aws::{Connection, Service};
@@ -264,4 +269,34 @@ fn the_table_may_be_in_another_store_which_must_be_there() {
         refusal_of(bespin_local(&[memory, ("BESPIN_DYNAMODB", &silent)])),
         "bespin: the table cannot be used: the store is not available, please repeat"
     );
+}
+
+#[test]
+fn a_webhook_on_this_machine_hears_of_a_brief() {
+    let receiver = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hooks", receiver.local_addr().unwrap());
+    let cloud = LocalCloud::start(&[("BESPIN_DATA", ":memory:")]);
+    let caller = cloud.demo_tenant();
+    let (status, told) = caller.put("/v1/notifications/webhook", &json!({"url": url}));
+    assert_eq!(status, 201, "{told}");
+
+    let job =
+        caller.with("Idempotency-Key", "job").post("/v1/jobs/daily-brief", &json!({"date": "2026-01-31"}));
+    assert_eq!(job.0, 200, "{}", job.1);
+    // The dispatcher is waiting for messages, so this takes no time worth mentioning.
+    let (mut stream, _) = receiver.accept().unwrap();
+    let mut arrived = Vec::new();
+    while !arrived.ends_with(b"}") {
+        let mut piece = [0; 4096];
+        let read = stream.read(&mut piece).unwrap();
+        assert!(read > 0, "{}", String::from_utf8_lossy(&arrived));
+        arrived.extend_from_slice(&piece[..read]);
+    }
+    stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+
+    let arrived = String::from_utf8(arrived).unwrap();
+    assert!(arrived.starts_with("POST /hooks HTTP/1.1\r\n") && arrived.contains("webhook-signature: v1,"));
+    let (_, body) = arrived.split_once("\r\n\r\n").unwrap();
+    assert_eq!(json(body)["data"]["notification"]["date"], "2026-01-31");
+    cloud.stop();
 }

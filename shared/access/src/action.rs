@@ -27,6 +27,8 @@ pub enum Action {
     ScheduleBriefs,
     /// Read and change one's own notifications and preferences.
     UseOwnNotifications,
+    /// Register, change and remove the tenant's webhook, read and replay its deliveries.
+    ManageWebhooks,
     /// Read and lead one's own conversations, ask the cofounder.
     UseChat,
     /// Admit, settle and count turns of the tenant's own users.
@@ -50,6 +52,7 @@ impl Action {
             | Self::RunJobs
             | Self::ScheduleBriefs
             | Self::RunTurns
+            | Self::ManageWebhooks
             | Self::UpdateLimits => role == Role::Admin,
             Self::ReadKpis
             | Self::ReadBriefs
@@ -73,6 +76,7 @@ impl Action {
             Self::RunJobs => "run jobs",
             Self::ScheduleBriefs => "schedule briefs",
             Self::UseOwnNotifications => "use notifications",
+            Self::ManageWebhooks => "manage webhooks",
             Self::UseChat => "use chat",
             Self::RunTurns => "run turns",
             Self::UpdateLimits => "update limits",

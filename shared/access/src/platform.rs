@@ -71,7 +71,21 @@ pub struct OperatedTenant {
     tenant_id: TenantId,
 }
 
-/// The proof that one tenant's rows may be read or written: of a caller in the tenant, or of the operator.
+/// The proof that the platform's own work may touch one tenant: what a message of ours, from a queue of ours, is about.
+/// Only [`crate::Access::serve`] makes one. Nobody acts in it, so it is good for no [`crate::Action`].
+#[derive(Debug, Clone, Copy)]
+pub struct ServedTenant {
+    tenant_id: TenantId,
+}
+
+impl ServedTenant {
+    pub(crate) fn new(tenant_id: TenantId) -> Self {
+        Self { tenant_id }
+    }
+}
+
+/// The proof that one tenant's rows may be read or written: of a caller in the tenant, of the operator, or of the
+/// platform's own work.
 pub trait TenantScope: sealed::Sealed + Sync {
     /// The tenant.
     fn tenant_id(&self) -> TenantId;
@@ -89,8 +103,15 @@ impl TenantScope for OperatedTenant {
     }
 }
 
+impl TenantScope for ServedTenant {
+    fn tenant_id(&self) -> TenantId {
+        self.tenant_id
+    }
+}
+
 mod sealed {
     pub trait Sealed {}
+    impl Sealed for super::ServedTenant {}
     impl Sealed for crate::TenantAccess {}
     impl Sealed for super::OperatedTenant {}
 }

@@ -1,4 +1,5 @@
-//! Answers that hold a secret and must still be repeated word for word.
+//! What is kept and must not be read by whoever reads the table: answers that hold a secret and must still be repeated
+//! word for word, and secrets that we must use again.
 //!
 //! The answer to a sign-up shows the API key once. Its idempotency record keeps that answer sealed with a
 //! secret made from the pepper and the client's idempotency key; the table knows neither, only a hash.
@@ -8,13 +9,18 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
 use crate::Pepper;
 
-/// Seals and opens what is kept under one idempotency key.
+/// Seals and opens what is kept under one idempotency key, or one secret that we must use again.
 pub struct Seal(LessSafeKey);
 
 impl Seal {
     /// The seal of one idempotency key.
     pub fn new(pepper: &Pepper, idempotency_key: &str) -> Self {
-        let secret = pepper.derive("sealed-answer", idempotency_key);
+        Self::of(pepper, "sealed-answer", idempotency_key)
+    }
+
+    /// The seal of one thing of a kind: what was sealed for another kind or thing does not open.
+    pub fn of(pepper: &Pepper, kind: &str, name: &str) -> Self {
+        let secret = pepper.derive(kind, name);
         #[expect(clippy::expect_used, reason = "AES-256 takes exactly the 32 bytes that derive gives")]
         let key = UnboundKey::new(&AES_256_GCM, &secret).expect("32 bytes");
         Self(LessSafeKey::new(key))

@@ -15,8 +15,8 @@ use bespin_table::{
 use quick_cache::sync::Cache;
 
 use crate::{
-    AccessError, Action, ApiKey, Caller, Credentials, KeyHash, Pepper, Role, StoredKey, Tenant, TenantAccess,
-    User, caller::Profile,
+    AccessError, Action, ApiKey, Caller, Credentials, KeyHash, Pepper, Role, ServedTenant, StoredKey, Tenant,
+    TenantAccess, User, caller::Profile,
 };
 
 /// For how long a caller's profile is believed: a change made by another process shows at the latest then.
@@ -203,6 +203,12 @@ impl Access {
         let tenant = Tenant::read(tenant).map_err(TableError::from)?;
         let user = User::read(user).map_err(TableError::from)?;
         Caller::new(Arc::new(Profile { tenant, key: None, user, limits, subscription })).authorise(action)
+    }
+
+    /// The proof that work which nobody in particular ordered may touch a tenant, such as bringing its notifications to
+    /// its own endpoint. Only what takes our own messages from our own queues asks here.
+    pub fn serve(&self, tenant_id: TenantId) -> ServedTenant {
+        ServedTenant::new(tenant_id)
     }
 
     /// Forgets what is remembered of a tenant's callers, after any change to its keys, users, limits or plan.

@@ -21,6 +21,7 @@ use bespin_schedule::Schedules;
 use bespin_table::Table;
 use bespin_turns::Turns;
 use bespin_web::{FailureLimiter, ProcessClock, Surface};
+use bespin_webhooks::{Guard, Outbox, Sender, SystemResolver, Webhooks};
 
 use crate::{Settings, SettingsError};
 
@@ -50,6 +51,8 @@ pub struct Deps {
     pub briefs: Briefs,
     /// Preferences, outboxes, and who hears of what.
     pub notifications: Notifications,
+    /// Where notifications go besides the outboxes.
+    pub webhooks: Webhooks,
     /// Conversations and their messages.
     pub conversations: Conversations,
     /// The job that makes a brief and notifies.
@@ -102,10 +105,12 @@ impl Deps {
         let kpis = Kpis::new(table.clone());
         let briefs = Briefs::new(table.clone());
         let notifications = Notifications::new(table.clone());
+        let webhooks = webhooks(connection, &settings, &table, &notifications, &random);
         let daily_brief = DailyBrief::new(
             briefs.clone(),
             kpis.clone(),
             notifications.clone(),
+            webhooks.clone(),
             Arc::clone(&recorder),
             Arc::clone(&entitlements),
         );
@@ -126,6 +131,7 @@ impl Deps {
             kpis,
             briefs,
             notifications,
+            webhooks,
             conversations: Conversations::new(table.clone()),
             daily_brief,
             schedules: Schedules::new(table.clone()),
@@ -137,6 +143,25 @@ impl Deps {
             table,
         }
     }
+}
+
+fn webhooks(
+    connection: &Connection,
+    settings: &Settings,
+    table: &Table,
+    notifications: &Notifications,
+    random: &Arc<dyn Random>,
+) -> Webhooks {
+    let guard = Guard { allow_loopback: settings.webhooks_allow_loopback };
+    let queue = settings.outbox_queue_url.as_ref().map(|url| Queue::new(sqs_client(queues), url));
+    Webhooks::new(
+        table.clone(),
+        notifications.clone(),
+        settings.pepper.clone(),
+        Sender::new(Arc::new(SystemResolver), guard),
+        Outbox::new(queue),
+        Arc::clone(random),
+    )
 }
 
 /// A function's process: the joined parts and what surrounds its router.

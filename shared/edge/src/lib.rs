@@ -3,6 +3,7 @@
 
 mod deps;
 mod identify;
+mod sealed;
 mod settings;
 
 pub use deps::{Deps, Edge};

@@ -35,6 +35,10 @@ pub struct Settings {
     pub auth_failures_per_minute: Option<NonZeroU32>,
     /// Where the rest of a large tenant's daily brief goes; `None` does all of it in the request.
     pub brief_runs_queue_url: Option<String>,
+    /// Where it goes what leaves the building; without it nothing leaves, and all that should waits in the table.
+    pub outbox_queue_url: Option<String>,
+    /// Whether webhooks may be on this very machine, and be called in clear.
+    pub webhooks_allow_loopback: bool,
 }
 
 /// The word that lets somebody sign up.
@@ -119,6 +123,8 @@ impl Settings {
             per_address_per_second: rate(&lookup, "ADDRESS_LIMIT_PER_SECOND")?,
             auth_failures_per_minute: rate(&lookup, "AUTH_FAILURES_PER_MINUTE")?,
             brief_runs_queue_url: lookup("BRIEF_RUNS_QUEUE_URL").filter(|url| !url.is_empty()),
+            outbox_queue_url: lookup("OUTBOX_QUEUE_URL").filter(|url| !url.is_empty()),
+            webhooks_allow_loopback: switch(&lookup, "WEBHOOKS_ALLOW_LOOPBACK")?,
         })
     }
 }
@@ -146,6 +152,15 @@ fn rate(
         .parse()
         .map_err(|_| SettingsError::Invalid { name, expected: "a whole number, 0 for no limit" })?;
     Ok(NonZeroU32::new(number))
+}
+
+/// Yes or no, where absent and empty mean no.
+fn switch(lookup: &impl Fn(&str) -> Option<String>, name: &'static str) -> Result<bool, SettingsError> {
+    match lookup(name).unwrap_or_default().as_str() {
+        "1" => Ok(true),
+        "" | "0" => Ok(false),
+        _ => Err(SettingsError::Invalid { name, expected: "0 or 1" }),
+    }
 }
 
 fn key_environment(lookup: &impl Fn(&str) -> Option<String>) -> Result<String, SettingsError> {

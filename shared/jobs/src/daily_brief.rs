@@ -12,6 +12,7 @@ use bespin_primitives::{BriefId, RequestId, Timestamp};
 use bespin_queue::Queue;
 use bespin_recording::{Claim, RecordError, Recorder};
 use bespin_table::{Item, TableError};
+use bespin_webhooks::Webhooks;
 use serde_json::Value;
 
 use crate::{BriefMessage, BriefRun, JobError, notice};
@@ -26,6 +27,7 @@ pub struct DailyBrief {
     pub(crate) kpis: Kpis,
     pub(crate) recorder: Arc<Recorder>,
     notifications: Notifications,
+    webhooks: Webhooks,
     entitlements: Arc<Entitlements>,
     /// Where the rest of a large tenant's run goes, and after how many steps.
     rest: Option<(Queue<BriefMessage>, usize)>,
@@ -77,10 +79,11 @@ impl DailyBrief {
         briefs: Briefs,
         kpis: Kpis,
         notifications: Notifications,
+        webhooks: Webhooks,
         recorder: Arc<Recorder>,
         entitlements: Arc<Entitlements>,
     ) -> Self {
-        Self { briefs, kpis, recorder, notifications, entitlements, rest: None }
+        Self { briefs, kpis, recorder, notifications, webhooks, entitlements, rest: None }
     }
 
     /// The same, but what is left of a run after so many steps goes to `queue`, for [`DailyBrief::resume`].
@@ -98,14 +101,23 @@ impl DailyBrief {
         order: &JobOrder,
     ) -> Result<Progress, JobError> {
         let allowance = standing.allowance(MeteredEvent::NotificationEnqueued)?;
-        let driver =
-            Driver { recorder: &self.recorder, access, allowance: allowance.as_ref(), now: order.now };
-        let rows = [self.briefs.row(access, order.brief.date), self.notifications.run_row(&order.claim)];
+        let rows = [
+            self.briefs.row(access, order.brief.date),
+            self.notifications.run_row(&order.claim),
+            self.webhooks.row(access),
+        ];
         let looked = self.recorder.look(access, Some(&order.claim), order.now, rows).await?;
         if let Some(answer) = looked.replay {
             return Ok(Progress::Replayed(answer));
         }
-        let [brief, run] = &looked.rows;
+        let [brief, run, webhook] = &looked.rows;
+        let driver = Driver {
+            recorder: &self.recorder,
+            access,
+            allowance: allowance.as_ref(),
+            now: order.now,
+            leaves: self.webhooks.is_heard(webhook.as_ref())?,
+        };
         let begun = if let Some(run) = self.notifications.run_of(run.as_ref(), order.now)? {
             order.claim.agree(&run.order().claim).map_err(RecordError::from)?;
             Begun { run, payload: None, usage: looked.usage }
@@ -128,8 +140,8 @@ impl DailyBrief {
         steps: Option<usize>,
     ) -> Result<Option<Run>, JobError> {
         let Some(row) = self.notifications.row_of_run_id(access, run_id) else { return Ok(None) };
-        let looked = self.recorder.look(access, None, now, [row]).await?;
-        let [row] = &looked.rows;
+        let looked = self.recorder.look(access, None, now, [row, self.webhooks.row(access)]).await?;
+        let [row, webhook] = &looked.rows;
         let Some(run) = self.notifications.run_of(row.as_ref(), now)? else { return Ok(None) };
         if run.is_done() {
             return Ok(Some(run));
@@ -137,14 +149,20 @@ impl DailyBrief {
         let catalogue = self.entitlements.catalogue().await?;
         let standing = Standing::entitled(access, &catalogue, Capability::Notifications, now)?;
         let allowance = standing.allowance(MeteredEvent::NotificationEnqueued)?;
-        let driver = Driver { recorder: &self.recorder, access, allowance: allowance.as_ref(), now };
+        let leaves = self.webhooks.is_heard(webhook.as_ref())?;
+        let driver = Driver { recorder: &self.recorder, access, allowance: allowance.as_ref(), now, leaves };
         let begun = Begun { run, payload: None, usage: looked.usage };
         self.drive(driver, begun, steps).await.map(Some)
     }
 
     async fn drive(&self, driver: Driver<'_>, begun: Begun, steps: Option<usize>) -> Result<Run, JobError> {
         let Begun { run, payload, usage } = begun;
-        let run = self.notifications.drive(driver, run, payload.as_ref(), usage, steps).await?;
+        let mut departures = Vec::new();
+        let outcome =
+            self.notifications.drive(driver, run, payload.as_ref(), usage, steps, &mut departures).await;
+        // What was committed leaves, however the run ended. The sweeper finds what cannot be asked for here.
+        self.webhooks.outbox().ask(departures.into_iter().map(Into::into)).await;
+        let run = outcome?;
         // Whoever dies between the last step and the message has answered nobody: a retry of the key goes on, or the
         // message that it was working on comes again.
         if let (false, Some((queue, _))) = (run.is_done(), &self.rest) {

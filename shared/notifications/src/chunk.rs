@@ -11,8 +11,9 @@ use bespin_table::{Condition, Item, MAX_WRITES, Slot, Transaction, keys};
 use serde_json::Value;
 
 use crate::{
-    NotificationType, Run, Status, id,
+    Departure, NotificationType, Run, Status, id,
     notification::{Envelope, notice},
+    outgoing::Outgoing,
     run,
 };
 
@@ -23,10 +24,13 @@ pub(crate) const MAX_INSERTED: usize = 30;
 const WRITES_FOR_EACH: usize = 3;
 /// The run, what the notifications say, the moment of their ids, the counters, the audit, the kept answer.
 const WRITES_BESIDES: usize = 6;
-/// Left for what else must happen with a chunk, such as its outgoing deliveries.
-const WRITES_FREE: usize = 2;
+/// What leaves the building.
+const WRITES_OUTGOING: usize = 1;
+/// Left for what else must happen with a chunk.
+const WRITES_FREE: usize = 1;
 
-const _: () = assert!(MAX_INSERTED * WRITES_FOR_EACH + WRITES_BESIDES + WRITES_FREE <= MAX_WRITES);
+const _: () =
+    assert!(MAX_INSERTED * WRITES_FOR_EACH + WRITES_BESIDES + WRITES_OUTGOING + WRITES_FREE <= MAX_WRITES);
 const _: () = assert!(MAX_INSERTED as u64 <= id::IDS_IN_A_MOMENT);
 
 /// The tool that ledger and audit name.
@@ -86,6 +90,8 @@ pub(crate) struct Insertion {
     pub(crate) marks: Vec<(UserId, Slot)>,
     /// What all of them are charged together.
     pub(crate) total: Charge,
+    /// What of them leaves the building, if anything does.
+    pub(crate) departure: Option<Departure>,
 }
 
 /// Everything that the writes of a chunk depend on besides the chunk.
@@ -95,6 +101,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) allowance: Option<&'a Allowance>,
     pub(crate) now: Timestamp,
     pub(crate) random: &'a dyn Random,
+    /// Whether what is made leaves the building, too.
+    pub(crate) leaves: bool,
 }
 
 impl Scene<'_> {
@@ -112,8 +120,9 @@ impl Scene<'_> {
         transaction.put(row, Condition::default());
     }
 
-    /// Adds the notifications of `users` with their marks, their ledger entries and the move of the counters. `None`
-    /// where nobody is notified, or not even an unused quota lets so many through.
+    /// Adds the notifications of `users` with their marks, their ledger entries, the move of the counters, and what
+    /// leaves the building: there is no notification that waits for no delivery, and none that is delivered and not
+    /// there. `None` where nobody is notified, or not even an unused quota lets so many through.
     pub(crate) fn put_notifications(
         &self,
         transaction: &mut Transaction,
@@ -139,14 +148,34 @@ impl Scene<'_> {
         let subjects = made.iter().map(|(_, id)| id.to_string());
         let counters =
             post_units(transaction, self.access, &posting, subjects, &total, &ceilings, self.random);
-        Some(Insertion { moment: taken, counters, marks, total })
+        let departure = self.leaves.then(|| self.put_outgoing(transaction, run, users, moment));
+        Some(Insertion { moment: taken, counters, marks, total, departure })
+    }
+
+    fn put_outgoing(
+        &self,
+        transaction: &mut Transaction,
+        run: &Run,
+        users: &[UserId],
+        moment: u64,
+    ) -> Departure {
+        let outgoing = Outgoing {
+            departure: Departure { tenant_id: self.access.tenant_id(), at: self.now, moment },
+            notification_type: run.order.notification_type,
+            date: run.order.date,
+            request_id: run.order.request_id,
+            users: users.to_vec(),
+        };
+        transaction.put(outgoing.row(), Condition::absent());
+        outgoing.departure
     }
 
     /// The slot is that of the mark, which is refused where the user has the notification.
     fn put_notification(&self, transaction: &mut Transaction, run: &Run, user: UserId, id: u64) -> Slot {
         let tenant = self.access.tenant_id();
         let (kind, date, request_id) = (run.order.notification_type, run.order.date, run.order.request_id);
-        let envelope = Envelope { id, notification_type: kind, date, status: Status::Queued, request_id };
+        let status = Status::Queued;
+        let envelope = Envelope { id, notification_type: kind, date, status, request_id, own_words: None };
         transaction.put(envelope.at(keys::notification(tenant, user, id)), Condition::absent());
         let mark = Item::new(keys::notified_once(tenant, user, NotificationType::name(kind), date));
         transaction.put(mark.with("id", &id), Condition::absent())

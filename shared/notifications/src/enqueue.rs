@@ -16,7 +16,7 @@ use bespin_table::{Item, Key, Refusals, Slot, TableError, Transaction, keys};
 use serde_json::Value;
 
 use crate::{
-    Notifications, Run,
+    Departure, Notifications, Run,
     chunk::{Chunk, MAX_INSERTED, Scene, Slots},
     id,
     recipients::Recipients,
@@ -43,6 +43,8 @@ pub struct Driver<'a> {
     pub allowance: Option<&'a Allowance>,
     /// The present: of ids, ledger entries and limits.
     pub now: Timestamp,
+    /// Whether the tenant's notifications leave the building, too.
+    pub leaves: bool,
 }
 
 impl<'a> Driver<'a> {
@@ -52,6 +54,7 @@ impl<'a> Driver<'a> {
             allowance: self.allowance,
             now: self.now,
             random: self.recorder.random(),
+            leaves: self.leaves,
         }
     }
 }
@@ -106,7 +109,8 @@ impl Notifications {
 
     /// Drives a run for so many steps at most, or to its end where there is no bound, and gives it as it is then. A
     /// step is one transaction, which handles 30 recipients or more. `payload` is what the notifications say, for a
-    /// run that is not stored yet; `usage` is what the tenant used of late.
+    /// run that is not stored yet; `usage` is what the tenant used of late. `departures` gets what leaves the building,
+    /// also where the run ends with an error.
     pub async fn drive(
         &self,
         driver: Driver<'_>,
@@ -114,10 +118,12 @@ impl Notifications {
         payload: Option<&Value>,
         usage: Usage,
         steps: Option<usize>,
+        departures: &mut Vec<Departure>,
     ) -> Result<Run, RecordError> {
         let recipients = Recipients::from(run.place.clone(), run.order.began_at);
         let known = Known::default();
-        let mut enqueuing = Enqueuing { notifications: self, driver, run, payload, recipients, known, usage };
+        let mut enqueuing =
+            Enqueuing { notifications: self, driver, run, payload, recipients, known, usage, departures };
         let mut left = steps;
         while !enqueuing.run.is_done() && left != Some(0) {
             let is_last = left == Some(1);
@@ -138,6 +144,7 @@ struct Enqueuing<'a> {
     recipients: Recipients,
     known: Known,
     usage: Usage,
+    departures: &'a mut Vec<Departure>,
 }
 
 /// What is known of the recipients ahead. Nobody loses a notification, so what was found stays true; that somebody
@@ -231,6 +238,7 @@ impl Enqueuing<'_> {
                 self.known.looked_up = self.known.looked_up.saturating_sub(chunk.len());
                 if let Some(insertion) = slots.insertion {
                     self.usage.note(insertion.total, self.driver.now.date());
+                    self.departures.extend(insertion.departure);
                 }
                 self.payload = None;
                 self.run = Run { steps: next.steps + 1, ..next };

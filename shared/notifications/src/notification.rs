@@ -4,21 +4,25 @@ use bespin_primitives::{Date, RequestId};
 use bespin_table::{CorruptItem, Item, Key, keys};
 use serde_json::{Value, json};
 
-/// What a notification is about. The contract knows one kind.
+/// What a notification is about. The contract knows the first; the second tells whoever registered a webhook that it was
+/// disabled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NotificationType {
     /// There is a brief for a date.
     DailyBrief,
+    /// The tenant's webhook was disabled, because its endpoint failed for too long.
+    WebhookDisabled,
 }
 
 impl NotificationType {
     /// All there are.
-    pub const ALL: [Self; 1] = [Self::DailyBrief];
+    pub const ALL: [Self; 2] = [Self::DailyBrief, Self::WebhookDisabled];
 
     /// The word in answers and rows.
     pub fn name(self) -> &'static str {
         match self {
             Self::DailyBrief => "daily_brief",
+            Self::WebhookDisabled => "webhook_disabled",
         }
     }
 
@@ -65,7 +69,7 @@ pub struct Notification {
     pub status: Status,
     /// The run that made it.
     pub request_id: RequestId,
-    /// What it says; the same for all users of a tenant.
+    /// What it says; of a brief the same for all users of a tenant.
     pub payload: Value,
 }
 
@@ -79,24 +83,28 @@ impl Notification {
     }
 }
 
-/// A notification as its row holds it: all but what it says, which stands once for all users of the tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A notification as its row holds it: all but what it says where that stands once for all users of the tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Envelope {
     pub(crate) id: u64,
     pub(crate) notification_type: NotificationType,
     pub(crate) date: Date,
     pub(crate) status: Status,
     pub(crate) request_id: RequestId,
+    /// What it says, as JSON, where that is for this user only.
+    pub(crate) own_words: Option<String>,
 }
 
 impl Envelope {
     pub(crate) fn at(&self, key: Key) -> Item {
-        Item::new(key)
+        let mut row = Item::new(key)
             .with("id", &self.id)
             .with("type", &self.notification_type.name().to_owned())
             .with("date", &self.date)
             .with("status", &self.status.name().to_owned())
-            .with("request_id", &self.request_id)
+            .with("request_id", &self.request_id);
+        row.set_some("payload", self.own_words.as_ref());
+        row
     }
 
     pub(crate) fn read(item: &Item) -> Result<Self, CorruptItem> {
@@ -107,11 +115,12 @@ impl Envelope {
             date: item.get("date")?,
             status: Status::parse(&text("status")?).ok_or_else(|| item.corrupt("status"))?,
             request_id: item.get("request_id")?,
+            own_words: item.get_some("payload")?,
         })
     }
 
-    pub(crate) fn with(self, payload: Value) -> Notification {
-        let Self { id, notification_type, date, status, request_id } = self;
+    pub(crate) fn with(&self, payload: Value) -> Notification {
+        let Self { id, notification_type, date, status, request_id, .. } = *self;
         Notification { id, notification_type, date, status, request_id, payload }
     }
 }

@@ -5,13 +5,15 @@ use std::collections::HashMap;
 use bespin_access::TenantAccess;
 use bespin_primitives::Date;
 use bespin_table::{
-    Change, CommitError, Condition, Cursor, Item, Key, Query, Range, Table, TableError, Transaction, keys,
+    Change, CommitError, Condition, CorruptItem, Cursor, Item, Key, Query, Range, Table, TableError,
+    Transaction, keys,
 };
 use serde_json::Value;
 
 use crate::{
     Notification, NotificationType, Status,
     notification::{Envelope, payload},
+    tell::EARLIER,
 };
 
 /// How many notifications one page looks at to find those of one status.
@@ -53,6 +55,9 @@ impl Listing {
     }
 }
 
+/// What notifications of a type and date say, with the size of it as text.
+type Payloads = HashMap<(NotificationType, Date), (Value, usize)>;
+
 /// A page of rows, and where the next page starts.
 type Page = (Vec<Envelope>, Option<Cursor>);
 
@@ -70,7 +75,7 @@ impl Notifications {
 
     /// A page of the caller's own notifications, newest first, and where the next page starts.
     ///
-    /// Those of one date are found by their mark, whatever the number of others. A page of one status looks at no more
+    /// Those of one date are found by their marks, whatever the number of others. A page of one status looks at no more
     /// than [`MAX_EXAMINED`] notifications, so it may hold fewer than asked for, even none, and still lead on; so
     /// may one whose payloads are large.
     pub async fn list(
@@ -88,19 +93,19 @@ impl Notifications {
         for some in envelopes.chunks(PAYLOADS_TOGETHER) {
             let payloads = self.payloads(access, some).await?;
             for envelope in some {
-                let (payload, size) = &payloads[&about(envelope)];
+                let (payload, size) = said(access, envelope, &payloads)?;
                 bytes += size;
                 if let Some(last) = notifications.last().filter(|_| bytes > MAX_PAYLOAD_BYTES) {
                     let key = keys::notification(access.tenant_id(), access.user_id(), last.id);
                     return Ok((notifications, Some(Cursor::behind(&key))));
                 }
-                notifications.push(envelope.with(payload.clone()));
+                notifications.push(envelope.with(payload));
             }
         }
         Ok((notifications, next))
     }
 
-    /// At most one of each type.
+    /// At most one of most types, whatever the number of notifications.
     async fn of_date(
         &self,
         access: &TenantAccess,
@@ -111,8 +116,9 @@ impl Notifications {
         let marks =
             NotificationType::ALL.map(|kind| keys::notified_once(tenant_id, user_id, kind.name(), date));
         let marks = self.table.get_all(&marks).await?;
-        let ids = marks.values().map(|mark| mark.get("id")).collect::<Result<Vec<u64>, _>>()?;
-        let rows: Vec<Key> = ids.into_iter().map(|id| keys::notification(tenant_id, user_id, id)).collect();
+        let ids = marks.values().map(marked).collect::<Result<Vec<_>, _>>()?;
+        let rows: Vec<Key> =
+            ids.into_iter().flatten().map(|id| keys::notification(tenant_id, user_id, id)).collect();
         let rows = self.table.get_all(&rows).await?;
         let mut found = rows.values().map(Envelope::read).collect::<Result<Vec<_>, _>>()?;
         found.retain(|envelope| listing.status.is_none_or(|status| status == envelope.status));
@@ -148,13 +154,11 @@ impl Notifications {
         }
     }
 
-    /// What the notifications say, with the size of it as text. One round trip for each hundred dates.
-    async fn payloads(
-        &self,
-        access: &TenantAccess,
-        envelopes: &[Envelope],
-    ) -> Result<HashMap<(NotificationType, Date), (Value, usize)>, TableError> {
-        let mut wanted: Vec<_> = envelopes.iter().map(about).collect();
+    /// What notifications say that do not say it themselves, with the size of it as text. One round trip for each
+    /// hundred dates, and none where there is no such notification.
+    async fn payloads(&self, access: &TenantAccess, envelopes: &[Envelope]) -> Result<Payloads, TableError> {
+        let elsewhere = envelopes.iter().filter(|envelope| envelope.own_words.is_none());
+        let mut wanted: Vec<_> = elsewhere.map(about).collect();
         wanted.sort_by_key(|(kind, date)| (kind.name(), *date));
         wanted.dedup();
         let key =
@@ -182,7 +186,8 @@ impl Notifications {
         let key = keys::notification(access.tenant_id(), access.user_id(), id);
         let Some(row) = self.table.get(key.clone()).await? else { return Ok(None) };
         let envelope = Envelope::read(&row)?;
-        let payloads = self.payloads(access, &[envelope]).await?;
+        let payloads = self.payloads(access, std::slice::from_ref(&envelope)).await?;
+        let (payload, _) = said(access, &envelope, &payloads)?;
         if envelope.status != Status::Acked {
             let mut transaction = Transaction::new();
             let acked = Change::default().set("status", &Status::Acked.name().to_owned());
@@ -193,12 +198,34 @@ impl Notifications {
                 Err(CommitError::Refused(_)) => return Ok(None),
             }
         }
-        let (payload, _) = &payloads[&about(&envelope)];
-        Ok(Some(Envelope { status: Status::Acked, ..envelope }.with(payload.clone())))
+        Ok(Some(Envelope { status: Status::Acked, ..envelope }.with(payload)))
     }
 }
 
-/// What a notification is about, which is what it says.
+/// What a notification says, with the size of it as text.
+fn said(
+    access: &TenantAccess,
+    envelope: &Envelope,
+    payloads: &Payloads,
+) -> Result<(Value, usize), CorruptItem> {
+    let key = keys::notification(access.tenant_id(), access.user_id(), envelope.id);
+    let said = match &envelope.own_words {
+        Some(words) => serde_json::from_str(words).ok().map(|payload| (payload, words.len())),
+        None => payloads.get(&about(envelope)).cloned(),
+    };
+    said.ok_or_else(|| Item::new(key).corrupt("payload"))
+}
+
+/// The ids of the notifications that a mark of a type and date stands for.
+fn marked(mark: &Item) -> Result<Vec<u64>, CorruptItem> {
+    let mut ids = vec![mark.get("id")?];
+    for id in mark.get_some::<Vec<String>>(EARLIER)?.unwrap_or_default() {
+        ids.push(id.parse().map_err(|_| mark.corrupt(EARLIER))?);
+    }
+    Ok(ids)
+}
+
+/// What a notification is about, which is what it says unless it has words of its own.
 fn about(envelope: &Envelope) -> (NotificationType, Date) {
     (envelope.notification_type, envelope.date)
 }

@@ -75,6 +75,8 @@ ids! {
     AuditEntryId,
     /// One turn of a user of the tenant's own product.
     TurnId,
+    /// One secret of a webhook endpoint; not the secret itself.
+    WebhookSecretId,
 }
 
 fn random_uuid(random: &dyn Random) -> Uuid {

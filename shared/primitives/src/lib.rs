@@ -18,7 +18,7 @@ pub use decimal::{DecimalError, Micros};
 pub use fault::{Fault, FaultKind};
 pub use id::{
     ApiKeyId, AuditEntryId, BriefId, ConversationId, EntryId, KpiId, MessageId, RequestId, TenantId, TurnId,
-    UserId,
+    UserId, WebhookSecretId,
 };
 pub use period::{BillingPeriod, Date, parse_date};
 pub use random::{OsRandom, Random, SeededRandom};

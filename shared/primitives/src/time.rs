@@ -47,6 +47,11 @@ impl Timestamp {
         DateTime::parse_from_rfc3339(text).ok().and_then(|at| Self::from_datetime(at.with_timezone(&Utc)))
     }
 
+    /// A date as HTTP headers write it: `Wed, 21 Oct 2015 07:28:00 GMT`.
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        DateTime::parse_from_rfc2822(text).ok().and_then(|at| Self::from_datetime(at.with_timezone(&Utc)))
+    }
+
     /// Microseconds after 1970-01-01T00:00:00Z.
     pub fn micros(self) -> i64 {
         self.micros
@@ -83,6 +88,13 @@ impl Timestamp {
     pub fn plus_seconds(self, seconds: i64) -> Self {
         let micros = self.micros.saturating_add(seconds.saturating_mul(1_000_000));
         Self { micros }.clamp(Self::MIN, Self::MAX)
+    }
+
+    /// Later by so many milliseconds; stops at [`Self::MAX`].
+    #[must_use]
+    pub fn plus_millis(self, millis: u64) -> Self {
+        let micros = i64::try_from(millis).unwrap_or(i64::MAX).saturating_mul(1_000);
+        Self { micros: self.micros.saturating_add(micros) }.clamp(Self::MIN, Self::MAX)
     }
 
     /// Earlier by so many days of 24 hours; stops at [`Self::MIN`].
@@ -160,6 +172,9 @@ mod tests {
     fn spellings_of_one_instant_are_equal() {
         assert_eq!(at("2026-02-01T10:00:00+02:00"), at("2026-02-01T08:00:00.000000Z"));
         assert_eq!(at("2026-02-01T08:00:00Z").to_string(), "2026-02-01T08:00:00.000000Z");
+        let as_http_writes_it = Timestamp::parse_http_date("Sun, 01 Feb 2026 08:00:00 GMT");
+        assert_eq!(as_http_writes_it, Some(at("2026-02-01T08:00:00Z")));
+        assert_eq!(Timestamp::parse_http_date("soon"), None);
     }
 
     #[test]

@@ -36,6 +36,12 @@
 //! | what all notifications of a type and date say | `T#<tenant>#NOTICES` | `<type>#<date>` | batch: outbox |
 //! | run of the daily-brief job | `T#<tenant>#RUNS` | `<run>` | get: resume, show; the old item of a refused write |
 //! | moment that ids of notifications were made of | `NOTIFICATION_IDS#<moment>` | `TAKEN` | batch: the next free one |
+//! | webhook endpoint of a tenant | `T#<tenant>#WEBHOOK` | `ENDPOINT` | get: show, change; batch: the job, every delivery |
+//! | failures of a webhook endpoint | `T#<tenant>#WEBHOOK` | `HEALTH` | batch: show, every delivery |
+//! | delivery to a webhook endpoint | `T#<tenant>#DELIVERIES` | `<id>` | query, newest first: log; get: one, attempt |
+//! | attempt of a delivery | `T#<tenant>#DELIVERY#<id>` | `<attempt>` | query: one delivery |
+//! | notifications of a chunk that no delivery was made of yet | `PENDING#<0-f>` | `<instant>#<tenant>#<moment>` | get: dispatch; 16 queries, oldest first: sweep |
+//! | delivery that is not done with | `DUE#<0-f>` | `<due instant>#<tenant>#<id>` | 16 queries, oldest first: sweep |
 //! | conversation of a user | `T#<tenant>#CHATS#<user>` | `ID#<conversation>` | get: one conversation; condition of every chat |
 //! | conversation in order of creation | `T#<tenant>#CHATS#<user>` | `AT#<instant>#<conversation>` | query, newest first: list |
 //! | question and answer of a conversation | `T#<tenant>#CHAT#<conversation>` | `<instant>#<message>` | query: messages, oldest first |
@@ -317,6 +323,62 @@ pub fn run(tenant: TenantId, run: &str) -> Key {
 /// 1970).
 pub fn notification_ids(moment: u64) -> Key {
     Key::new(format!("NOTIFICATION_IDS#{moment}"), "TAKEN")
+}
+
+/// Where a tenant's notifications go besides its users' outboxes.
+pub fn webhook(tenant: TenantId) -> Key {
+    Key::new(format!("T#{tenant}#WEBHOOK"), "ENDPOINT")
+}
+
+/// That a tenant's endpoint fails; no row while it does not.
+pub fn webhook_health(tenant: TenantId) -> Key {
+    Key::new(format!("T#{tenant}#WEBHOOK"), "HEALTH")
+}
+
+/// One delivery to a tenant's endpoint. Sorted by id, which grows with time.
+pub fn delivery(tenant: TenantId, id: u64) -> Key {
+    Key::new(deliveries(tenant).pk, format!("{id:016}"))
+}
+
+/// The deliveries of a tenant, oldest first.
+pub fn deliveries(tenant: TenantId) -> Range {
+    Range::whole(format!("T#{tenant}#DELIVERIES"))
+}
+
+/// One attempt of a delivery, counted from 1.
+pub fn delivery_attempt(tenant: TenantId, id: u64, attempt: u32) -> Key {
+    Key::new(delivery_attempts(tenant, id).pk, format!("{attempt:06}"))
+}
+
+/// The attempts of a delivery, oldest first.
+pub fn delivery_attempts(tenant: TenantId, id: u64) -> Range {
+    Range::whole(format!("T#{tenant}#DELIVERY#{id:016}"))
+}
+
+/// The notifications that were made at an instant and have their ids from `moment`. Sixteen partitions, so that no one
+/// of them takes every chunk, however large the tenant is.
+pub fn outgoing(at: Timestamp, tenant: TenantId, moment: u64) -> Key {
+    Key::new(format!("PENDING#{:x}", moment % 16), format!("{}#{tenant}#{moment:016}", at.sortable()))
+}
+
+/// The sixteen partitions of all that waits to become deliveries since before an instant, each oldest first.
+pub fn outgoing_before(instant: Timestamp) -> [Range; 16] {
+    std::array::from_fn(|digit| before(format!("PENDING#{digit:x}"), instant))
+}
+
+/// The mark that a delivery is not done with, in order of the instant at which something is due.
+pub fn due_delivery(due_at: Timestamp, tenant: TenantId, id: u64) -> Key {
+    Key::new(format!("DUE#{:x}", id % 16), format!("{}#{tenant}#{id:016}", due_at.sortable()))
+}
+
+/// The sixteen partitions of all deliveries that were due before an instant, each oldest first.
+pub fn due_deliveries_before(instant: Timestamp) -> [Range; 16] {
+    std::array::from_fn(|digit| before(format!("DUE#{digit:x}"), instant))
+}
+
+/// The rows of a partition whose instant is before this one: what follows it sorts behind the bare instant.
+fn before(pk: String, instant: Timestamp) -> Range {
+    Range { pk, from: " ".to_owned(), to: instant.sortable() }
 }
 
 /// One conversation of a user. Nobody else's partition is this one, so nobody else finds it.

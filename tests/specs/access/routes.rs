@@ -58,9 +58,10 @@ impl Route {
 }
 
 const MANAGE_API_KEYS: Roles = Roles::AdminOnly("manage API keys");
+const MANAGE_WEBHOOKS: Roles = Roles::AdminOnly("manage webhooks");
 
 /// All other routes.
-pub(crate) const ROUTES: [Route; 31] = [
+pub(crate) const ROUTES: [Route; 40] = [
     Route::open_to_any_role("/v1/limits"),
     Route {
         method: "PUT",
@@ -251,6 +252,48 @@ pub(crate) const ROUTES: [Route; 31] = [
         capability: None,
         success: 200,
     },
+    Route { roles: MANAGE_WEBHOOKS, ..Route::open_to_any_role("/v1/notifications/webhook") },
+    Route {
+        method: "PUT",
+        body: Some(|_| json!({"url": "https://example.com/hooks/2"})),
+        roles: MANAGE_WEBHOOKS,
+        ..Route::open_to_any_role("/v1/notifications/webhook")
+    },
+    Route {
+        method: "POST",
+        body: Some(|_| json!({"overlap_seconds": 60})),
+        roles: MANAGE_WEBHOOKS,
+        success: 201,
+        ..Route::open_to_any_role("/v1/notifications/webhook/secrets")
+    },
+    Route {
+        method: "DELETE",
+        roles: MANAGE_WEBHOOKS,
+        ..Route::open_to_any_role("/v1/notifications/webhook/secrets/{secret_id}")
+    },
+    Route {
+        method: "POST",
+        roles: MANAGE_WEBHOOKS,
+        success: 202,
+        ..Route::open_to_any_role("/v1/notifications/webhook/test")
+    },
+    Route { roles: MANAGE_WEBHOOKS, ..Route::open_to_any_role("/v1/notifications/webhook/deliveries") },
+    Route {
+        roles: MANAGE_WEBHOOKS,
+        ..Route::open_to_any_role("/v1/notifications/webhook/deliveries/{delivery_id}")
+    },
+    Route {
+        method: "POST",
+        roles: MANAGE_WEBHOOKS,
+        success: 202,
+        ..Route::open_to_any_role("/v1/notifications/webhook/deliveries/{delivery_id}/replay")
+    },
+    // Last of these, because the others need one.
+    Route {
+        method: "DELETE",
+        roles: MANAGE_WEBHOOKS,
+        ..Route::open_to_any_role("/v1/notifications/webhook")
+    },
 ];
 
 const RUN_TURNS: Roles = Roles::AdminOnly("run turns");
@@ -421,11 +464,14 @@ pub(crate) struct Objects {
     pub(crate) conversation_id: String,
     /// One to look at, one to settle, one to cancel.
     pub(crate) turn_ids: [String; 3],
+    /// Of the webhook.
+    pub(crate) secret_id: String,
+    pub(crate) delivery_id: String,
 }
 
 impl Objects {
     /// An object of every kind that a route may name: a spare API key, a KPI with a point, a brief, a run, a
-    /// notification and a conversation.
+    /// notification, a conversation, and a webhook with a spare secret and a delivery.
     pub(crate) async fn of(admin: &Actor) -> Self {
         let spare = admin.post("/v1/api-keys").json(&json!({"name": "spare"})).send().await.expect(201);
         let key_id = spare["key_id"].as_str().unwrap().to_owned();
@@ -452,8 +498,26 @@ impl Objects {
         let limiter = "/api/v1/admin/control-plane/limiter/admit";
         let body = json!({"user_id": "otto", "bundle_id": "app", "lock_id": "lock", "policy": {"max_concurrent": 9}});
         admin.post(limiter).json(&body).send().await.expect(200);
+        let webhook = admin.request("PUT", "/v1/notifications/webhook");
+        let webhook = webhook.json(&json!({"url": "https://example.com/hooks"})).send().await.expect(201);
+        let secret_id = webhook["secrets"][0]["secret_id"].as_str().unwrap().to_owned();
+        let another = admin.post("/v1/notifications/webhook/secrets").json(&json!({}));
+        another.send().await.expect(201);
+        let delivery = admin.post("/v1/notifications/webhook/test").send().await.expect(202);
+        let delivery_id = delivery["delivery_id"].as_str().unwrap().to_owned();
         let tenant_id = admin.tenant_id.clone();
-        Self { tenant_id, key_id, kpi_id, date, run_id, notification_id, conversation_id, turn_ids }
+        Self {
+            tenant_id,
+            key_id,
+            kpi_id,
+            date,
+            run_id,
+            notification_id,
+            conversation_id,
+            turn_ids,
+            secret_id,
+            delivery_id,
+        }
     }
 }
 
@@ -463,6 +527,8 @@ impl Route {
         let path = self.path.replace("{kpi_id}", &objects.kpi_id).replace("{date}", &objects.date);
         let path = path.replace("{key_id}", &objects.key_id).replace("{run_id}", &objects.run_id);
         let path = path.replace("{conversation_id}", &objects.conversation_id);
+        let path = path.replace("{secret_id}", &objects.secret_id);
+        let path = path.replace("{delivery_id}", &objects.delivery_id);
         let path = path.replace("{bundle_id}", "app").replace("{provider}", "openai");
         let [shown, settled, cancelled] = &objects.turn_ids;
         let turn_id = match path.rsplit('/').next() {

@@ -32,6 +32,8 @@ async fn anothers_object_in_a_path_or_payload_answers_exactly_like_one_that_neve
         run_id: "0".repeat(40),
         notification_id: "7".repeat(theirs.notification_id.len()),
         conversation_id: never_existed(),
+        secret_id: never_existed(),
+        delivery_id: "msg_0000000000000007".to_owned(),
         ..theirs.clone()
     };
     let caller = world.tenant().await;
@@ -43,6 +45,8 @@ async fn anothers_object_in_a_path_or_payload_answers_exactly_like_one_that_neve
             ("{run_id}", &objects.run_id),
             ("{notification_id}", &objects.notification_id),
             ("{conversation_id}", &objects.conversation_id),
+            ("{secret_id}", &objects.secret_id),
+            ("{delivery_id}", &objects.delivery_id),
         ];
         let named = named.into_iter().find(|(placeholder, _)| route.path.contains(placeholder));
         named.map_or(&objects.kpi_id, |(_, id)| id).clone()
@@ -62,7 +66,7 @@ async fn anothers_object_in_a_path_or_payload_answers_exactly_like_one_that_neve
         assert!(told, "{}: {}", route.name(), seen.1);
         assert_eq!(seen.0, if route.keyed { 200 } else { 404 }, "{}", route.name());
     }
-    assert_eq!(naming.len(), 9);
+    assert_eq!(naming.len(), 12);
     let points = owner.get(&format!("/v1/kpis/{}/latest", theirs.kpi_id)).send().await.expect(200);
     assert_eq!(points["value"].as_f64(), Some(1.0), "nobody else's point came in");
 }

@@ -222,6 +222,16 @@ impl Caller {
         self.try_post(path, body).unwrap()
     }
 
+    /// The status and body of a PUT.
+    pub(crate) fn put(&self, path: &str, body: &Value) -> (u16, String) {
+        let mut put = self.agent.put(format!("{}{path}", self.url));
+        for (name, value) in &self.headers {
+            put = put.header(name, value);
+        }
+        let mut answer = put.send_json(body).unwrap();
+        (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+    }
+
     /// The status and body of a GET.
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let mut get = self.agent.get(format!("{}{path}", self.url));
