@@ -98,7 +98,7 @@ impl Webhooks {
         if now < due.due_at {
             return Ok(self.outbox.hold(*due, now).await?);
         }
-        let Some(scene) = self.scene(tenant, due).await? else { return Ok(()) };
+        let Some(scene) = self.scene(tenant, due).await? else { return self.forget(tenant, due).await };
         let Some(next_at) = scene.delivery.next_at() else { return Ok(()) };
         if scene.delivery.attempts + 1 != due.attempt || scene.delivery.is_leased_at(now) {
             return Ok(());
@@ -215,6 +215,14 @@ impl Webhooks {
         Ok(Letter { id, timestamp_seconds, signature, body })
     }
 
+    /// Takes the mark of a delivery away that is so old that it is gone, or every sweep would ask for it.
+    async fn forget(&self, tenant: &ServedTenant, due: &Due) -> Result<(), WebhookError> {
+        let mut transaction = Transaction::new();
+        let mark = keys::due_delivery(due.due_at, tenant.tenant_id(), due.delivery_id.0);
+        transaction.delete(mark, Condition::default());
+        self.commit_or_leave(transaction).await.map(|_| ())
+    }
+
     /// Ends a delivery that nobody hears.
     async fn cancel(
         &self,
@@ -242,7 +250,8 @@ impl Webhooks {
         now: Timestamp,
     ) -> Result<(), WebhookError> {
         let tenant_id = tenant.tenant_id();
-        let later = behind(until, delivery.tried > 0, &*self.random);
+        // Never the same instant again: the two marks would be one.
+        let later = behind(until, delivery.tried > 0, &*self.random).max(next_at.plus_millis(1));
         let mut transaction = Transaction::new();
         let change = Delivery::becomes(DeliveryState::Pending { next_at: later });
         transaction.update(delivery.id.key(tenant_id), change, delivery.untouched(now));

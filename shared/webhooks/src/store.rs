@@ -67,10 +67,13 @@ enum Plan {
     Nothing(Value),
 }
 
-/// What became of a change.
+/// What became of a change, with the answer to it.
 enum Made {
-    Now(String),
-    Before(String),
+    /// Something was changed.
+    Changed(String),
+    /// A secret is shown that was made, now or by an earlier use of the client's key.
+    Shown(String),
+    /// All was as it shall be.
     Nothing(String),
 }
 
@@ -158,9 +161,8 @@ impl Webhooks {
             })))
         };
         Ok(match self.change(author, access.tenant_id(), claim, plan).await? {
-            Made::Now(answer) if !answer.contains("\"secret\":") => Registered::Updated(answer),
-            Made::Now(answer) | Made::Before(answer) => Registered::Created(answer),
-            Made::Nothing(answer) => Registered::Updated(answer),
+            Made::Shown(answer) => Registered::Created(answer),
+            Made::Changed(answer) | Made::Nothing(answer) => Registered::Updated(answer),
         })
     }
 
@@ -298,7 +300,7 @@ impl Webhooks {
             if let Some(claim) = claim
                 && let Some(answer) = claim.replay(record.as_ref(), author.now)?
             {
-                return Ok(Made::Before(answer));
+                return Ok(Made::Shown(answer));
             }
             let planned = match plan(before.as_ref())? {
                 Plan::Nothing(answer) => return Ok(Made::Nothing(answer.to_string())),
@@ -311,7 +313,8 @@ impl Webhooks {
                 claim.keep(&mut transaction, &answer, author.random, author.now);
             }
             match self.table.commit(transaction).await {
-                Ok(()) => return Ok(Made::Now(answer)),
+                Ok(()) if planned.shows_secret => return Ok(Made::Shown(answer)),
+                Ok(()) => return Ok(Made::Changed(answer)),
                 Err(CommitError::Refused(_)) => {}
                 Err(CommitError::Table(error)) => return Err(error.into()),
             }
@@ -370,7 +373,7 @@ impl Planned {
 impl Made {
     fn answer(self) -> String {
         match self {
-            Self::Now(answer) | Self::Before(answer) | Self::Nothing(answer) => answer,
+            Self::Changed(answer) | Self::Shown(answer) | Self::Nothing(answer) => answer,
         }
     }
 }

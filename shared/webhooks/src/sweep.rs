@@ -3,7 +3,7 @@
 
 use bespin_notifications::Departure;
 use bespin_primitives::Timestamp;
-use bespin_table::{Item, Query, Range, TableError, keys};
+use bespin_table::{CorruptItem, Item, Query, Range, TableError, keys};
 use futures::future::try_join_all;
 
 use crate::{DeliveryId, Due, OutboxMessage, WebhookError, Webhooks};
@@ -32,11 +32,14 @@ impl Webhooks {
         let late = now.plus_seconds(-LATE_SECONDS);
         let pending = self.oldest(keys::outgoing_before(late)).await?;
         let due = self.oldest(keys::due_deliveries_before(late)).await?;
-        let departures = pending.iter().map(Departure::read).collect::<Result<Vec<_>, _>>()?;
-        let attempts = due.iter().map(read_due).collect::<Result<Vec<_>, _>>()?;
-        let messages = departures.into_iter().map(OutboxMessage::from);
-        let messages = messages.chain(attempts.into_iter().map(OutboxMessage::from));
-        let unsent = self.outbox.ask(messages.collect::<Vec<_>>()).await;
+        let departures = pending.iter().map(|row| Departure::read(row).map(OutboxMessage::from));
+        let attempts = due.iter().map(|row| read_due(row).map(OutboxMessage::from));
+        // A row that nobody can read must not keep the others.
+        let readable = |read: Result<OutboxMessage, CorruptItem>| {
+            read.inspect_err(|error| tracing::error!(%error, "a row of the outbox cannot be read")).ok()
+        };
+        let messages: Vec<OutboxMessage> = departures.chain(attempts).filter_map(readable).collect();
+        let unsent = self.outbox.ask(messages).await;
         Ok(Swept { pending: pending.len(), due: due.len(), unsent })
     }
 
@@ -47,7 +50,7 @@ impl Webhooks {
     }
 }
 
-fn read_due(row: &Item) -> Result<Due, TableError> {
+fn read_due(row: &Item) -> Result<Due, CorruptItem> {
     Ok(Due {
         tenant_id: row.get("tenant_id")?,
         delivery_id: DeliveryId(row.get("delivery")?),

@@ -1,9 +1,10 @@
 //! A process that dies between any two calls loses nothing and records nothing twice (I8).
 
+use bespin_embedded::Fault;
 use serde_json::json;
 
 use super::{
-    house::{House, attempts, notified, with_status},
+    house::{House, LATER_SECONDS, attempts, notified, with_status},
     receiver::{Answer, Receiver},
 };
 use crate::words::{DATE, run};
@@ -151,4 +152,36 @@ async fn a_sweep_asks_for_nothing_that_is_on_its_way() {
     assert_eq!((found.pending, found.due, found.unsent), (1, 0, 0));
     assert_eq!(house.settle().await, 2 + 3, "the message that was only late, and the one of the sweep");
     assert_eq!(receiver.count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_store_and_queue_falter_everything_arrives_and_is_recorded_once() {
+    let faults = [
+        Fault::Conflict,
+        Fault::Throttled,
+        Fault::ReplyLost,
+        Fault::NotSent,
+        Fault::ServerError,
+        Fault::Unprocessed,
+    ];
+    for seed in 1..=4 {
+        let (house, receiver, tenant) = notified(12).await;
+        receiver.answers_next([Answer::Status(500), Answer::Status(200), Answer::Status(503)]);
+        house.faults().random(seed, 150, &faults);
+        for _ in 0..6 {
+            // A queue that does not answer is asked again later.
+            while let Some(messages) = house.try_receive().await.filter(|messages| !messages.is_empty()) {
+                house.try_dispatch(&messages).await;
+            }
+            house.clock.advance_seconds(LATER_SECONDS);
+            drop(bespin_fn_outbox_dispatcher::sweep(&house.deps, house.now()).await);
+        }
+        house.faults().clear();
+        for _ in 0..8 {
+            house.sweep_up().await;
+        }
+
+        assert!(house.faults().met().len() > 3, "{:?}", house.faults().met());
+        assert_all_delivered(&house, &receiver, &tenant.admin, 12, &format!("seed {seed}")).await;
+    }
 }
