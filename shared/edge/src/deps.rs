@@ -105,7 +105,7 @@ impl Deps {
         let kpis = Kpis::new(table.clone());
         let briefs = Briefs::new(table.clone());
         let notifications = Notifications::new(table.clone());
-        let webhooks = webhooks(connection, &settings, &table, &notifications, &random);
+        let webhooks = webhooks(queues, &settings, &table, &notifications, &random);
         let daily_brief = DailyBrief::new(
             briefs.clone(),
             kpis.clone(),
@@ -146,7 +146,7 @@ impl Deps {
 }
 
 fn webhooks(
-    connection: &Connection,
+    queues: &Connection,
     settings: &Settings,
     table: &Table,
     notifications: &Notifications,
