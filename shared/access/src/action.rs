@@ -33,6 +33,10 @@ pub enum Action {
     UpdateLimits,
     /// Read limits, usage, plan and ledger.
     ReadBilling,
+    /// Read and set what kinds of users may do and what providers may cost.
+    ManagePolicies,
+    /// Read and give credit grants, see payments.
+    ManageGrants,
 }
 
 impl Action {
@@ -47,6 +51,8 @@ impl Action {
             | Self::MaterializeBrief
             | Self::RunJobs
             | Self::ScheduleBriefs
+            | Self::ManagePolicies
+            | Self::ManageGrants
             | Self::UpdateLimits => role == Role::Admin,
             Self::ReadKpis
             | Self::ReadBriefs
@@ -73,6 +79,8 @@ impl Action {
             Self::UseChat => "use chat",
             Self::UpdateLimits => "update limits",
             Self::ReadBilling => "read billing",
+            Self::ManagePolicies => "manage policies",
+            Self::ManageGrants => "manage grants",
         }
     }
 }
