@@ -67,7 +67,8 @@ impl Surface {
     /// The router with all that surrounds it. A fallback of its own is replaced.
     ///
     /// On every answer: `X-Request-ID`, `Vary`, `X-Content-Type-Options`, CORS headers for allowed origins,
-    /// and `Cache-Control: no-store` under `/v1`. Around every request: preflights, trailing slashes (307),
+    /// and `Cache-Control: no-store` under `/v1` and
+    /// `/api`. Around every request: preflights, trailing slashes (307),
     /// rate limits (429), the limit of bodies (413), unknown routes (404), unknown methods (405), panics
     /// (500), one line of log with what the request cost.
     pub fn wrap(&self, router: Router) -> Router {
@@ -178,7 +179,7 @@ impl Edge {
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, visible(&asked.request_id.to_string()));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if asked.uri.path() == "/v1" || asked.uri.path().starts_with("/v1/") {
+        if ["/v1", "/api"].iter().any(|root| is_below(asked.uri.path(), root)) {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
         if self.surface.expose_cost {
@@ -193,6 +194,10 @@ impl Edge {
         }
         response
     }
+}
+
+fn is_below(path: &str, root: &str) -> bool {
+    path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Which route a request took, for the log.
