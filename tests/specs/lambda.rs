@@ -8,6 +8,7 @@ use axum::Router;
 use bespin_access::{Pepper, PlatformKeys};
 use bespin_edge::{Deps, Settings};
 use bespin_embedded::Embedded;
+use bespin_payments::{StripeSettings, WebhookSecret};
 use bespin_primitives::{OsRandom, SystemClock};
 use bespin_web::{ProcessClock, Surface};
 use lambda_http::{Adapter, lambda_runtime::LambdaEvent, request::LambdaRequest};
@@ -22,6 +23,9 @@ const BILLING: &str = include_str!("../../events/billing.json");
 const CHAT: &str = include_str!("../../events/chat.json");
 const NOTIFICATIONS: &str = include_str!("../../events/notifications.json");
 const BRIEFS: &str = include_str!("../../events/briefs.json");
+
+/// What the payment provider signs its events with.
+const STRIPE_SECRET: &str = "whsec_spec_example_A1";
 
 /// What every function of a deployment shares.
 struct Deployment {
@@ -49,6 +53,10 @@ impl Deployment {
             per_address_per_second: None,
             auth_failures_per_minute: None,
             brief_runs_queue_url: None,
+            stripe: StripeSettings {
+                secrets: WebhookSecret::parse(STRIPE_SECRET).into_iter().collect(),
+                ..StripeSettings::default()
+            },
         };
         // As `Edge::from_env` makes it.
         let clock = Arc::new(ProcessClock(Arc::new(SystemClock)));

@@ -175,6 +175,7 @@ fn edge_settings(settings: &LocalSettings, pepper: Pepper) -> Settings {
         per_address_per_second: None,
         auth_failures_per_minute: None,
         brief_runs_queue_url: None,
+        stripe: settings.stripe.clone(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::{fmt, num::NonZeroU32, sync::Arc};
 
 use bespin_access::{Pepper, PlatformKeys};
 use bespin_aws::ConnectionError;
+use bespin_payments::{InvalidStripeSetting, StripeSettings};
 use bespin_primitives::Random;
 use bespin_web::{Surface, TimeSource};
 use subtle::ConstantTimeEq;
@@ -35,6 +36,8 @@ pub struct Settings {
     pub auth_failures_per_minute: Option<NonZeroU32>,
     /// Where the rest of a large tenant's daily brief goes; `None` does all of it in the request.
     pub brief_runs_queue_url: Option<String>,
+    /// What signs payment events, and whose payments they are.
+    pub stripe: StripeSettings,
 }
 
 /// The word that lets somebody sign up.
@@ -119,6 +122,9 @@ impl Settings {
             per_address_per_second: rate(&lookup, "ADDRESS_LIMIT_PER_SECOND")?,
             auth_failures_per_minute: rate(&lookup, "AUTH_FAILURES_PER_MINUTE")?,
             brief_runs_queue_url: lookup("BRIEF_RUNS_QUEUE_URL").filter(|url| !url.is_empty()),
+            stripe: StripeSettings::from_lookup(&lookup).map_err(
+                |InvalidStripeSetting { name, expected }| SettingsError::Invalid { name, expected },
+            )?,
         })
     }
 }

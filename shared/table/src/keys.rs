@@ -519,9 +519,16 @@ pub fn revenues(tenant: TenantId, project: &str) -> Range {
     Range::whole(format!("T#{tenant}#REVENUE#{}", named(project)))
 }
 
-/// The revenue of the months from one to another, both included.
-pub fn revenues_between(tenant: TenantId, project: &str, from: BillingPeriod, to: BillingPeriod) -> Range {
-    Range { from: from.to_string(), to: to.to_string(), ..revenues(tenant, project) }
+/// The revenue of the months from one to another, both included; without one from the first, or to the last.
+pub fn revenues_between(
+    tenant: TenantId,
+    project: &str,
+    from: Option<BillingPeriod>,
+    to: Option<BillingPeriod>,
+) -> Range {
+    let all = revenues(tenant, project);
+    let text = |month: BillingPeriod| month.to_string();
+    Range { from: from.map_or(all.from, text), to: to.map_or(all.to, text), pk: all.pk }
 }
 
 /// The mark that a payment was granted. Of no tenant: a payment that names another tenant is still the same one.
