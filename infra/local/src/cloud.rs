@@ -150,6 +150,8 @@ fn routes(deps: &Deps) -> Router {
         .merge(bespin_fn_chat::routes(deps.clone()))
         .merge(bespin_fn_billing::routes(deps.clone()))
         .merge(bespin_fn_admin::routes(deps.clone()))
+        .merge(bespin_fn_control_plane::routes(deps.clone()))
+        .merge(bespin_fn_webhooks::routes(deps.clone()))
 }
 
 /// The queues' clock: it stands still while the cloud's is set back.

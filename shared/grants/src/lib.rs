@@ -11,6 +11,7 @@
 
 mod error;
 mod grant;
+mod keyed;
 mod lists;
 mod live;
 mod revenue;

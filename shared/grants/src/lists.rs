@@ -121,10 +121,12 @@ impl Grants {
             }
             user_id => {
                 let range = GrantListing::range(tenant, project, user_id.as_deref());
-                let keep = async |grants: Vec<Grant>| {
-                    Ok(grants.into_iter().map(|g| wanted(&g).then_some(g)).collect())
-                };
-                self.walk(range, listing.limit, listing.after.clone(), keep).await
+                let mut walk = Walk::new(range, listing.limit, listing.after.clone());
+                while !walk.is_over {
+                    let grants = self.walk_on(&mut walk).await?;
+                    walk.keep(grants.into_iter().map(|grant| wanted(&grant).then_some(grant)));
+                }
+                Ok((walk.kept, walk.after))
             }
         }
     }
@@ -176,7 +178,9 @@ impl Grants {
         now: Timestamp,
     ) -> Result<Page<UserTotals>, TableError> {
         let row = |grant: &Grant| keys::live_grants(tenant.tenant_id(), project.as_str(), &grant.user_id);
-        let keep = async |grants: Vec<Grant>| {
+        let mut walk = Walk::new(keys::grants(tenant.tenant_id(), project.as_str()), limit, after);
+        while !walk.is_over {
+            let grants = self.walk_on(&mut walk).await?;
             let mut rows: Vec<Key> = grants.iter().filter(|grant| grant.is_valid_at(now)).map(row).collect();
             rows.sort_by(|one, other| one.sk.cmp(&other.sk));
             rows.dedup();
@@ -184,15 +188,14 @@ impl Grants {
             for (key, item) in self.table.get_all(&rows).await? {
                 live.insert(key, LiveGrants::read(&item)?);
             }
-            let totals = |grant: Grant| {
+            walk.keep(grants.into_iter().map(|grant| {
                 let of_user = live.get(&row(&grant))?;
                 let latest = of_user.valid_at(now).max_by_key(|grant| (grant.created_at, grant.id))?;
                 (latest.id == grant.id)
                     .then(|| UserTotals::of(grant.user_id, of_user, latest.created_at, now))
-            };
-            Ok(grants.into_iter().map(totals).collect())
-        };
-        self.walk(keys::grants(tenant.tenant_id(), project.as_str()), limit, after, keep).await
+            }));
+        }
+        Ok((walk.kept, walk.after))
     }
 
     /// A page of grants in order of their ends, and where the next page starts.
@@ -236,34 +239,50 @@ impl Grants {
         rows.iter().map(month).collect()
     }
 
-    /// Walks grants newest first. `keep` says of each what is shown of it, if anything.
-    async fn walk<T>(
-        &self,
-        range: Range,
-        limit: usize,
-        mut after: Option<Cursor>,
-        keep: impl AsyncFn(Vec<Grant>) -> Result<Vec<Option<T>>, TableError>,
-    ) -> Result<Page<T>, TableError> {
-        let (mut kept, mut examined) = (Vec::new(), 0);
-        loop {
-            let some = STORE_PAGE.min(2 * limit + 20);
-            let query = Query::of(range.clone()).newest_first().limit(some).after(after);
-            let page = self.table.query(query).await?;
-            let grants = page.items.iter().map(Grant::read).collect::<Result<Vec<_>, _>>()?;
-            examined += grants.len();
-            for (row, shown) in page.items.iter().zip(keep(grants).await?) {
-                kept.extend(shown);
-                if kept.len() == limit {
-                    let is_last =
-                        page.next.is_none() && page.items.last().is_some_and(|last| last.sk() == row.sk());
-                    return Ok((kept, (!is_last).then(|| Cursor::behind(&row.key()))));
+    /// Reads on in a walk.
+    async fn walk_on<T>(&self, walk: &mut Walk<T>) -> Result<Vec<Grant>, TableError> {
+        let some = STORE_PAGE.min(2 * walk.limit + 20);
+        let query = Query::of(walk.range.clone()).newest_first().limit(some).after(walk.after.take());
+        let page = self.table.query(query).await?;
+        walk.rows = page.items.iter().map(Item::key).collect();
+        walk.after = page.next;
+        Ok(page.items.iter().map(Grant::read).collect::<Result<_, _>>()?)
+    }
+}
+
+/// A walk over grants, newest first, until enough are found that are to be shown.
+struct Walk<T> {
+    range: Range,
+    limit: usize,
+    /// What is shown.
+    kept: Vec<T>,
+    /// Where to read on; at the end, where the next page starts.
+    after: Option<Cursor>,
+    is_over: bool,
+    /// The rows that were read last.
+    rows: Vec<Key>,
+    examined: usize,
+}
+
+impl<T> Walk<T> {
+    fn new(range: Range, limit: usize, after: Option<Cursor>) -> Self {
+        Self { range, limit, kept: Vec::new(), after, is_over: false, rows: Vec::new(), examined: 0 }
+    }
+
+    /// Takes what is shown of the rows that were read last, one for each.
+    fn keep(&mut self, shown: impl Iterator<Item = Option<T>>) {
+        self.examined += self.rows.len();
+        for (place, shown) in shown.enumerate() {
+            self.kept.extend(shown);
+            if self.kept.len() == self.limit {
+                self.is_over = true;
+                if place + 1 < self.rows.len() {
+                    self.after = Some(Cursor::behind(&self.rows[place]));
                 }
-            }
-            after = page.next;
-            if after.is_none() || examined >= MAX_EXAMINED {
-                return Ok((kept, after));
+                return;
             }
         }
+        self.is_over = self.after.is_none() || self.examined >= MAX_EXAMINED;
     }
 }
 

@@ -1,8 +1,11 @@
 //! Reads and writes of policies.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use bespin_access::TenantScope;
@@ -52,6 +55,9 @@ struct Remembered {
     /// Counts changes: what was loaded before a change is not remembered after it.
     changes: AtomicU64,
 }
+
+/// The rows that a change is made from.
+type Found = HashMap<Key, Item>;
 
 /// What a change comes to.
 struct Planned<P> {
@@ -187,9 +193,8 @@ impl Policies {
     ) -> Result<QuotaPolicy, PolicyError> {
         let tenant_id = tenant.tenant_id();
         let row = keys::quota_policy(tenant_id, project.as_str(), &order.user_type, &order.bundle_id);
-        let plan = async || {
-            let before = self.table.get(row.clone()).await?;
-            let before = before.as_ref().map(QuotaPolicy::read).transpose().map_err(TableError::from)?;
+        let plan = |found: &Found| {
+            let before = found.get(&row).map(QuotaPolicy::read).transpose().map_err(TableError::from)?;
             let next = order.apply(before.as_ref(), project, &author.actor.name(), author.now);
             let mut transaction = Transaction::new();
             transaction
@@ -200,7 +205,9 @@ impl Policies {
                 .post(&mut transaction, changed("quota_policy.set", tenant_id, &row, was, next.view(tenant)));
             Ok(Some(Planned { next, transaction, room }))
         };
-        self.change(tenant_id, "quota", plan).await?.ok_or(TableError::Contended.into())
+        self.change(tenant_id, "quota", std::slice::from_ref(&row), plan)
+            .await?
+            .ok_or(TableError::Contended.into())
     }
 
     /// Lets a quota policy hold no more, with an audit entry. One that does not anyway is left alone.
@@ -214,9 +221,8 @@ impl Policies {
     ) -> Result<(), PolicyError> {
         let tenant_id = tenant.tenant_id();
         let row = keys::quota_policy(tenant_id, project.as_str(), user_type, bundle);
-        let plan = async || {
-            let before = self.table.get(row.clone()).await?;
-            let before = before.as_ref().map(QuotaPolicy::read).transpose().map_err(TableError::from)?;
+        let plan = |found: &Found| {
+            let before = found.get(&row).map(QuotaPolicy::read).transpose().map_err(TableError::from)?;
             let Some(before) = before.filter(|before| before.origin.active) else { return Ok(None) };
             let next = QuotaPolicy { origin: before.origin.deactivated(author.now), ..before.clone() };
             let mut transaction = Transaction::new();
@@ -225,7 +231,7 @@ impl Policies {
             author.post(&mut transaction, changed("quota_policy.deactivate", tenant_id, &row, was, is));
             Ok(Some(Planned { next, transaction, room: None }))
         };
-        self.change(tenant_id, "quota", plan).await.map(|_| ())
+        self.change(tenant_id, "quota", std::slice::from_ref(&row), plan).await.map(|_| ())
     }
 
     /// Sets a budget policy, with an audit entry. One that did not hold any more holds again.
@@ -238,8 +244,9 @@ impl Policies {
     ) -> Result<StoredBudget, PolicyError> {
         let tenant_id = tenant.tenant_id();
         let row = keys::budget_policy(tenant_id, project.as_str(), &order.bundle_id, &order.provider);
-        let plan = async || {
-            let (before, mut ceilings) = self.budget(tenant_id, project, &row, &order.bundle_id).await?;
+        let all = keys::bundle_ceilings(tenant_id, project.as_str(), &order.bundle_id);
+        let plan = |found: &Found| {
+            let (before, mut ceilings) = budget(found, &row, &all)?;
             let next = order.apply(before.as_ref(), project, &author.actor.name(), author.now);
             let mut transaction = Transaction::new();
             transaction
@@ -257,7 +264,9 @@ impl Policies {
             );
             Ok(Some(Planned { next, transaction, room }))
         };
-        self.change(tenant_id, "budget", plan).await?.ok_or(TableError::Contended.into())
+        self.change(tenant_id, "budget", &[row.clone(), all.clone()], plan)
+            .await?
+            .ok_or(TableError::Contended.into())
     }
 
     /// Lets a budget policy hold no more, with an audit entry. One that does not anyway is left alone.
@@ -271,8 +280,9 @@ impl Policies {
     ) -> Result<(), PolicyError> {
         let tenant_id = tenant.tenant_id();
         let row = keys::budget_policy(tenant_id, project.as_str(), bundle, provider);
-        let plan = async || {
-            let (before, mut ceilings) = self.budget(tenant_id, project, &row, bundle).await?;
+        let all = keys::bundle_ceilings(tenant_id, project.as_str(), bundle);
+        let plan = |found: &Found| {
+            let (before, mut ceilings) = budget(found, &row, &all)?;
             let Some(before) = before.filter(|before| before.origin.active) else { return Ok(None) };
             let next = StoredBudget { origin: before.origin.deactivated(author.now), ..before.clone() };
             let mut transaction = Transaction::new();
@@ -283,22 +293,7 @@ impl Policies {
             author.post(&mut transaction, changed("budget_policy.deactivate", tenant_id, &row, was, is));
             Ok(Some(Planned { next, transaction, room: None }))
         };
-        self.change(tenant_id, "budget", plan).await.map(|_| ())
-    }
-
-    /// A stored budget, and all that hold in its bundle.
-    async fn budget(
-        &self,
-        tenant_id: TenantId,
-        project: &Project,
-        row: &Key,
-        bundle: &str,
-    ) -> Result<(Option<StoredBudget>, Ceilings), TableError> {
-        let ceilings = keys::bundle_ceilings(tenant_id, project.as_str(), bundle);
-        let found = self.table.get_all(&[row.clone(), ceilings.clone()]).await?;
-        let before = found.get(row).map(StoredBudget::read).transpose()?;
-        let ceilings = found.get(&ceilings).map(Ceilings::read).transpose()?;
-        Ok((before, ceilings.unwrap_or_default()))
+        self.change(tenant_id, "budget", &[row.clone(), all.clone()], plan).await.map(|_| ())
     }
 
     /// Makes a change from what is stored when it is written; `None` where there is nothing to change.
@@ -306,10 +301,12 @@ impl Policies {
         &self,
         tenant_id: TenantId,
         kind: &'static str,
-        plan: impl AsyncFn() -> Result<Option<Planned<P>>, PolicyError>,
+        rows: &[Key],
+        plan: impl Fn(&Found) -> Result<Option<Planned<P>>, PolicyError>,
     ) -> Result<Option<P>, PolicyError> {
         for _ in 0..ATTEMPTS {
-            let Some(Planned { next, transaction, room }) = plan().await? else { return Ok(None) };
+            let found = self.table.get_all(rows).await?;
+            let Some(Planned { next, transaction, room }) = plan(&found)? else { return Ok(None) };
             let committed = self.table.commit(transaction).await;
             // A change whose answer was lost may be stored all the same: what is remembered goes in any case.
             self.forget(tenant_id);
@@ -361,6 +358,13 @@ fn budgets_of(
     }
     budgets.sort_by(|one, other| one.provider.cmp(&other.provider));
     Ok(budgets.into())
+}
+
+/// A stored budget, and all that hold in its bundle.
+fn budget(found: &Found, row: &Key, all: &Key) -> Result<(Option<StoredBudget>, Ceilings), TableError> {
+    let before = found.get(row).map(StoredBudget::read).transpose()?;
+    let ceilings = found.get(all).map(Ceilings::read).transpose()?;
+    Ok((before, ceilings.unwrap_or_default()))
 }
 
 fn unchanged(version: Option<u64>) -> Condition {
