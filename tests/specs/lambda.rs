@@ -8,6 +8,7 @@ use axum::Router;
 use bespin_access::{Pepper, PlatformKeys};
 use bespin_edge::{Deps, Settings};
 use bespin_embedded::Embedded;
+use bespin_payments::{StripeSettings, WebhookSecret};
 use bespin_primitives::{Clock, OsRandom, SystemClock};
 use bespin_web::{ProcessClock, Surface};
 use lambda_http::{Adapter, lambda_runtime::LambdaEvent, request::LambdaRequest};
@@ -25,6 +26,9 @@ const BRIEFS: &str = include_str!("../../events/briefs.json");
 const TURNS: &str = include_str!("../../events/turns.json");
 const OUTBOX_DISPATCHER: &str = include_str!("../../events/outbox-dispatcher.json");
 const OUTBOX_SWEEPER: &str = include_str!("../../events/outbox-sweeper.json");
+
+/// What the payment provider signs its events with.
+const STRIPE_SECRET: &str = "whsec_spec_example_A1";
 
 /// What every function of a deployment shares.
 struct Deployment {
@@ -54,6 +58,10 @@ impl Deployment {
             brief_runs_queue_url: None,
             outbox_queue_url: None,
             webhooks_allow_loopback: false,
+            stripe: StripeSettings {
+                secrets: WebhookSecret::parse(STRIPE_SECRET).into_iter().collect(),
+                ..StripeSettings::default()
+            },
         };
         // As `Edge::from_env` makes it.
         let clock = Arc::new(ProcessClock(Arc::new(SystemClock)));

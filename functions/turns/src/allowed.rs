@@ -1,13 +1,12 @@
 //! What holds for a user in a bundle: the policy of its kind, and what was granted to it on top.
 
-use bespin_access::TenantAccess;
+use bespin_access::TenantScope;
 use bespin_edge::Deps;
-use bespin_policies::{Dimension, MAX_NAME, Quotas};
+use bespin_policies::{Dimension, MAX_NAME, Project, Quotas};
 use bespin_primitives::Timestamp;
-use bespin_turns::Allowed;
-use bespin_web::{Fields, Problem, integer, members, text};
-
-use crate::subject::Place;
+use bespin_table::TableError;
+use bespin_turns::{Allowed, Subject};
+use bespin_web::{Fields, integer, members, text};
 
 /// What a user is whose kind is not told (control-plane.md 3).
 const USUAL_TYPE: &str = "free";
@@ -41,14 +40,22 @@ fn quotas(fields: &mut Fields<'_>) -> Option<Quotas> {
     quotas
 }
 
-/// What the user of a request may do. No read where policies and grants are warm.
+/// What the user of a request may do. At most two round trips at the same time, none where policies and grants are warm.
 pub(crate) async fn allowed(
     deps: &Deps,
-    access: &TenantAccess,
-    place: &Place,
+    (tenant, project): (&impl TenantScope, &Project),
+    subject: &Subject,
     kind: &Kind,
     now: Timestamp,
-) -> Result<Allowed, Problem> {
-    let _ = (deps, access, place, now);
-    Ok(Allowed::new(kind.policy, None))
+) -> Result<Allowed, TableError> {
+    let Subject { user_id, bundle_id, .. } = subject;
+    let policy = async {
+        match kind.policy {
+            Some(policy) => Ok(Some(policy)),
+            None => deps.policies.quota_for(tenant, project, &kind.user_type, bundle_id).await,
+        }
+    };
+    let granted = deps.grants.additions(tenant, project, user_id, bundle_id, now);
+    let (policy, granted) = futures::try_join!(policy, granted)?;
+    Ok(Allowed::new(policy, granted))
 }

@@ -2,77 +2,85 @@
 //! (control-plane.md 6).
 
 use axum::extract::State;
-use bespin_access::{Action, TenantAccess};
-use bespin_edge::Deps;
-use bespin_policies::{MAX_NAME, Project};
+use bespin_access::{Action, TenantScope};
+use bespin_edge::{Deps, Named, Place};
+use bespin_policies::{Budget, BudgetPolicy, MAX_NAME, Project};
 use bespin_primitives::Micros;
+use bespin_table::TableError;
 use bespin_turns::{BudgetVerdict, ProviderBudget};
 use bespin_web::{Answer, Body, Call, Problem, decimal, text};
 use serde_json::{Value, json};
 
-use crate::subject::{project, project_of_query};
-
 /// More than any provider costs, and far below what a sum of them could not hold: a billion dollars.
 pub(crate) const MAX_DOLLARS: Micros = Micros::new(1_000_000_000_000_000);
 
-/// The budgets that bind some providers in a bundle, in the order of their names; the bundle's own before the project's.
+/// The budgets that bind some providers in a bundle, by provider; the bundle's own before the project's. No read where
+/// policies are warm.
 pub(crate) async fn budgets_of(
     deps: &Deps,
-    access: &TenantAccess,
-    project: &Project,
+    (tenant, project): (&impl TenantScope, &Project),
     bundle_id: &str,
     binds: impl Fn(&str) -> bool,
-) -> Result<Vec<ProviderBudget>, Problem> {
-    let _ = (deps, access, project, bundle_id, binds);
-    Ok(Vec::new())
+) -> Result<Vec<ProviderBudget>, TableError> {
+    let budgets = deps.policies.budgets_for(tenant, project, bundle_id).await?;
+    let binding = budgets.into_iter().filter(|policy| binds(&policy.provider));
+    let mut budgets: Vec<_> = binding
+        .map(|BudgetPolicy { bundle_id, provider, budget }| ProviderBudget {
+            scope: bundle_id,
+            provider,
+            budget,
+        })
+        .collect();
+    budgets.sort_by(|one, other| {
+        let own = |budget: &ProviderBudget| (budget.provider.clone(), budget.scope != bundle_id);
+        own(one).cmp(&own(other))
+    });
+    Ok(budgets)
 }
 
 /// Which budgets are asked about.
-struct Check {
-    project: Project,
+struct Question {
+    named: Named,
     bundle_id: String,
     /// Of none, all providers that have a budget.
     provider: Option<String>,
 }
 
-impl Check {
-    fn parse(body: &Body) -> Result<Self, Problem> {
+impl Question {
+    fn parse(body: &Body, call: &Call) -> Result<Self, Problem> {
         let name = || text(1..=MAX_NAME);
         let mut fields = body.fields()?;
+        let named = Named::in_body(&mut fields, call)?;
         let bundle_id = fields.required("bundle_id", name());
         let provider = fields.optional("provider", name());
-        let named = fields.optional("project", name());
-        fields.finish(|| Some(Self { project: project(named?)?, bundle_id: bundle_id?, provider: provider? }))
+        fields.finish(|| Some(Self { named: named?, bundle_id: bundle_id?, provider: provider? }))
     }
 }
 
 pub(crate) async fn check(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let body = call.json()?;
-    let caller = deps.identify(&call).await?;
-    let Check { project, bundle_id, provider } = Check::parse(&body)?;
-    let access = caller.authorise(Action::RunTurns)?;
+    let administrator = deps.sender(&call).await?.authorise(Action::RunTurns)?;
+    let Question { named, bundle_id, provider } = Question::parse(&body, &call)?;
+    let Place { tenant, project } = named.of(&deps, administrator).await?;
     let binds = |of: &str| provider.as_deref().is_none_or(|provider| provider == of);
-    let budgets = budgets_of(&deps, &access, &project, &bundle_id, binds).await?;
-    let verdicts = deps.turns.check(&access, &project, &budgets, call.now).await?;
+    let mut budgets = budgets_of(&deps, (&tenant, &project), &bundle_id, binds).await?;
+    if let (Some(provider), true) = (&provider, budgets.is_empty()) {
+        // Nothing is limited, and that is what is shown.
+        let nothing = Budget::default();
+        budgets.push(ProviderBudget {
+            scope: bundle_id.clone(),
+            provider: provider.clone(),
+            budget: nothing,
+        });
+    }
+    let verdicts = deps.turns.check(&tenant, &project, &budgets, call.now).await?;
     let mut violations: Vec<&str> = verdicts.iter().flat_map(BudgetVerdict::violations).collect();
+    violations.sort_unstable();
     violations.dedup();
     let mut view = match (&provider, verdicts.first()) {
-        (Some(_), Some(first)) => first.view(),
-        _ => json!({"bundle_id": bundle_id, "provider": provider}),
+        (Some(_), Some(own)) => own.view(),
+        _ => json!({"bundle_id": bundle_id}),
     };
-    if let (Some(provider), None) = (&provider, verdicts.first()) {
-        let nothing = ProviderBudget {
-            scope: bundle_id,
-            provider: provider.clone(),
-            budget: bespin_policies::Budget::default(),
-        };
-        view = deps
-            .turns
-            .check(&access, &project, &[nothing], call.now)
-            .await?
-            .first()
-            .map_or(view, BudgetVerdict::view);
-    }
     view["violations"] = json!(violations);
     view["budgets"] = verdicts.iter().map(BudgetVerdict::view).collect::<Value>();
     Ok(Answer::ok(&view))
@@ -80,7 +88,7 @@ pub(crate) async fn check(State(deps): State<Deps>, call: Call) -> Result<Answer
 
 /// What a provider cost.
 struct Cost {
-    project: Project,
+    named: Named,
     bundle_id: String,
     provider: String,
     usd: Micros,
@@ -88,17 +96,17 @@ struct Cost {
 }
 
 impl Cost {
-    fn parse(body: &Body) -> Result<Self, Problem> {
+    fn parse(body: &Body, call: &Call) -> Result<Self, Problem> {
         let name = || text(1..=MAX_NAME);
         let mut fields = body.fields()?;
+        let named = Named::in_body(&mut fields, call)?;
         let bundle_id = fields.required("bundle_id", name());
         let provider = fields.required("provider", name());
         let usd = fields.required("usd", decimal(MAX_DOLLARS));
-        let named = fields.optional("project", name());
         let commit_id = fields.optional("commit_id", name());
         fields.finish(|| {
             Some(Self {
-                project: project(named?)?,
+                named: named?,
                 bundle_id: bundle_id?,
                 provider: provider?,
                 usd: usd?,
@@ -110,20 +118,19 @@ impl Cost {
 
 pub(crate) async fn commit(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let body = call.json()?;
-    let caller = deps.identify(&call).await?;
-    let Cost { project, bundle_id, provider, usd, commit_id } = Cost::parse(&body)?;
-    let access = caller.authorise(Action::RunTurns)?;
-    let of = (&*bundle_id, &*provider);
-    let repeated = usd.get() > 0
-        && deps.turns.commit_spend(&access, &project, of, usd.get(), commit_id.as_deref(), call.now).await?;
-    Ok(Answer::ok(&json!({"status": "ok", "counted": usd.get() > 0 && !repeated})))
+    let administrator = deps.sender(&call).await?.authorise(Action::RunTurns)?;
+    let Cost { named, bundle_id, provider, usd, commit_id } = Cost::parse(&body, &call)?;
+    let Place { tenant, project } = named.of(&deps, administrator).await?;
+    let (of, micros) = ((&*bundle_id, &*provider), usd.get());
+    let counted = micros > 0
+        && !deps.turns.commit_spend(&tenant, &project, of, micros, commit_id.as_deref(), call.now).await?;
+    Ok(Answer::ok(&json!({"status": "ok", "counted": counted})))
 }
 
 pub(crate) async fn spend(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
-    let caller = deps.identify(&call).await?;
-    let project = project_of_query(call.query())?;
-    let access = caller.authorise(Action::RunTurns)?;
+    let administrator = deps.sender(&call).await?.authorise(Action::RunTurns)?;
+    let Place { tenant, project } = Named::in_query(&call)?.of(&deps, administrator).await?;
     let (bundle_id, provider) = (call.path("bundle_id"), call.path("provider"));
-    let spend = deps.turns.spend(&access, &project, bundle_id, provider, call.now).await?;
+    let spend = deps.turns.spend(&tenant, &project, bundle_id, provider, call.now).await?;
     Ok(Answer::ok(&spend.view(call.now)))
 }

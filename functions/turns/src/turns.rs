@@ -3,15 +3,16 @@
 use axum::{extract::State, http::StatusCode};
 use bespin_access::Action;
 use bespin_edge::Deps;
+use bespin_policies::Project;
 use bespin_recording::{Claim, Fingerprint};
-use bespin_turns::{Amounts, AtExpiry, TurnOrder};
-use bespin_web::{Answer, Body, Call, Fields, Problem, decimal, integer, map_of, members, one_of};
+use bespin_turns::{Amounts, AtExpiry, Subject, TurnOrder};
+use bespin_web::{Answer, Body, Call, Fields, Problem, decimal, integer, map_of, members, one_of, parsed};
 use serde_json::{Value, json};
 
 use crate::{
     allowed::{Kind, allowed},
     budgets::{MAX_DOLLARS, budgets_of},
-    subject::Place,
+    subject::subject,
 };
 
 pub(crate) const PATH: &str = "/v1/turns";
@@ -22,6 +23,8 @@ const MAX_LIFETIME_SECONDS: i64 = 86_400;
 
 /// How many providers one turn may use.
 const MAX_PROVIDERS: usize = 20;
+
+const NO_PROJECT: &str = "must have 1 to 255 characters";
 
 /// More than a turn ever uses, and far below what a sum of turns could not hold.
 const MAX_COUNT: i64 = 1_000_000_000_000;
@@ -37,7 +40,8 @@ fn amounts(fields: &mut Fields<'_>) -> Option<Amounts> {
 
 /// What the body asks for.
 struct Begin {
-    place: Place,
+    project: Project,
+    subject: Subject,
     kind: Kind,
     estimate: Amounts,
     lifetime_seconds: u32,
@@ -47,14 +51,16 @@ struct Begin {
 impl Begin {
     fn parse(body: &Body) -> Result<Self, Problem> {
         let mut fields = body.fields()?;
-        let (place, kind) = (Place::read(&mut fields), Kind::read(&mut fields));
+        let (subject, kind) = (subject(&mut fields), Kind::read(&mut fields));
+        let project = fields.optional("project", parsed(|name| Project::parse(name).ok_or(NO_PROJECT)));
         let estimate = fields.optional("estimate", members(amounts));
         let lifetime = fields.or("lifetime_seconds", LIFETIME_SECONDS, integer(1..=MAX_LIFETIME_SECONDS));
         let at_expiry = fields.optional("at_expiry", one_of(&AtExpiry::NAMES));
         fields.finish(|| {
             let usual = || Amounts { requests: 1, ..Amounts::default() };
             Some(Self {
-                place: place?,
+                project: project?.unwrap_or_default(),
+                subject: subject?,
                 kind: kind?,
                 estimate: estimate?.unwrap_or_else(usual),
                 lifetime_seconds: u32::try_from(lifetime?).ok()?,
@@ -72,12 +78,11 @@ pub(crate) async fn begin(State(deps): State<Deps>, call: Call) -> Result<Answer
     let access = caller.authorise(Action::RunTurns)?;
     let claim =
         Claim::new(&access, PATH, key.as_str(), Fingerprint::of(body.value().unwrap_or(&Value::Null)));
-    let Begin { place, kind, estimate, lifetime_seconds, at_expiry } = asked;
-    let allowed = allowed(&deps, &access, &place, &kind, call.now).await?;
-    let Place { project, subject } = place;
+    let Begin { project, subject, kind, estimate, lifetime_seconds, at_expiry } = asked;
+    let allowed = allowed(&deps, (&access, &project), &subject, &kind, call.now).await?;
     // Only what the turn may use: one provider that is used up must not stop the others.
     let binds = |provider: &str| estimate.usd.contains_key(provider);
-    let budgets = budgets_of(&deps, &access, &project, &subject.bundle_id, binds).await?;
+    let budgets = budgets_of(&deps, (&access, &project), &subject.bundle_id, binds).await?;
     let order =
         TurnOrder { project, subject, user_type: kind.user_type, estimate, lifetime_seconds, at_expiry };
     let what = (&order, &allowed, &*budgets);

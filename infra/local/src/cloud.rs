@@ -167,6 +167,8 @@ fn routes(deps: &Deps) -> Router {
         .merge(bespin_fn_chat::routes(deps.clone()))
         .merge(bespin_fn_billing::routes(deps.clone()))
         .merge(bespin_fn_admin::routes(deps.clone()))
+        .merge(bespin_fn_control_plane::routes(deps.clone()))
+        .merge(bespin_fn_webhooks::routes(deps.clone()))
 }
 
 /// The queues' clock: it stands still while the cloud's is set back.
@@ -194,6 +196,7 @@ fn edge_settings(settings: &LocalSettings, pepper: Pepper) -> Settings {
         brief_runs_queue_url: None,
         outbox_queue_url: None,
         webhooks_allow_loopback: true,
+        stripe: settings.stripe.clone(),
     }
 }
 

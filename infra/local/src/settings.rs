@@ -4,6 +4,7 @@ use std::{num::NonZeroU32, path::PathBuf};
 
 use bespin_access::PlatformKeys;
 use bespin_edge::{InviteToken, daily_limit_ceiling};
+use bespin_payments::StripeSettings;
 
 use crate::LocalError;
 
@@ -46,6 +47,9 @@ pub struct LocalSettings {
     pub daily_limit_ceiling: u64,
     /// `TEST_CLOCK`: a request's `X-Test-Now` header is its clock.
     pub test_clock: bool,
+    /// `STRIPE_WEBHOOK_SECRET`, `STRIPE_WEBHOOK_SECRET_PREVIOUS`, `STRIPE_TOLERANCE_SECONDS`, `STRIPE_CHECK_PRICE`,
+    /// `STRIPE_TENANT`.
+    pub stripe: StripeSettings,
 }
 
 impl Default for LocalSettings {
@@ -64,6 +68,7 @@ impl Default for LocalSettings {
             platform_keys: PlatformKeys::default(),
             daily_limit_ceiling: i64::MAX.unsigned_abs(),
             test_clock: false,
+            stripe: StripeSettings::default(),
         }
     }
 }
@@ -91,6 +96,11 @@ impl LocalSettings {
             platform_keys: parse_platform_keys(find)?,
             daily_limit_ceiling: parse_ceiling(find("DAILY_LIMIT_CEILING").unwrap_or_default())?,
             test_clock: find("TEST_CLOCK").map(parse_switch).transpose()?.unwrap_or(false),
+            stripe: StripeSettings::from_lookup(&lookup).map_err(|invalid| LocalError::Setting {
+                name: invalid.name,
+                expected: invalid.expected,
+                given: find(invalid.name).unwrap_or_default(),
+            })?,
         })
     }
 }

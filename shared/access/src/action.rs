@@ -37,6 +37,10 @@ pub enum Action {
     UpdateLimits,
     /// Read limits, usage, plan and ledger.
     ReadBilling,
+    /// Read and set what kinds of users may do and what providers may cost.
+    ManagePolicies,
+    /// Read and give credit grants, see payments.
+    ManageGrants,
 }
 
 impl Action {
@@ -53,6 +57,8 @@ impl Action {
             | Self::ScheduleBriefs
             | Self::RunTurns
             | Self::ManageWebhooks
+            | Self::ManagePolicies
+            | Self::ManageGrants
             | Self::UpdateLimits => role == Role::Admin,
             Self::ReadKpis
             | Self::ReadBriefs
@@ -81,6 +87,8 @@ impl Action {
             Self::RunTurns => "run turns",
             Self::UpdateLimits => "update limits",
             Self::ReadBilling => "read billing",
+            Self::ManagePolicies => "manage policies",
+            Self::ManageGrants => "manage grants",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bespin_primitives::{TenantId, UserId};
+use bespin_primitives::{ApiKeyId, TenantId, UserId};
 use bespin_table::Item;
 
 use crate::{AccessError, Action, Role, StoredKey, Tenant, User};
@@ -24,7 +24,11 @@ pub(crate) struct Profile {
     pub(crate) tenant: Tenant,
     /// The key that was shown; none where an admin acts in what it ordered before.
     pub(crate) key: Option<StoredKey>,
+    /// Who acts: the user that was named, or the one a key is bound to. Of a key that is good for all users and was shown
+    /// without naming one, the tenant's first admin.
     pub(crate) user: User,
+    /// Whether no user was named: the key was all that was shown.
+    pub(crate) by_key_alone: bool,
     pub(crate) limits: Option<Item>,
     pub(crate) subscription: Option<Item>,
 }
@@ -81,6 +85,14 @@ impl TenantAccess {
     /// In what role.
     pub fn role(&self) -> Role {
         self.profile.user.role
+    }
+
+    /// The key that was shown, where it was shown without a user and is good for all of the tenant: then nobody knows
+    /// which of them acts.
+    pub fn shared_key(&self) -> Option<ApiKeyId> {
+        let key =
+            self.profile.key.as_ref().filter(|key| self.profile.by_key_alone && key.user_id.is_none())?;
+        Some(key.id)
     }
 
     /// The row of the tenant's daily limits, at most five seconds old, for the entitlements to read.

@@ -21,7 +21,10 @@ pub use action::Action;
 pub use api_key::{ApiKey, KeyHash, Pepper};
 pub use caller::{Caller, Credentials, TenantAccess};
 pub use error::AccessError;
-pub use platform::{OperatedTenant, PlatformAccess, PlatformKeys, ServedTenant, TenantScope};
+pub use platform::{
+    AdministeredTenant, Administrator, OperatedTenant, PlatformAccess, PlatformKeys, Sender, ServedTenant,
+    TenantScope,
+};
 pub use sealed::Seal;
 pub use store::{Access, CACHED_SECONDS, FoundedTenant, NewTenant};
 pub use stored_key::StoredKey;

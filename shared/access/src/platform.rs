@@ -7,7 +7,7 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::TenantAccess;
+use crate::{AccessError, Action, Caller, TenantAccess};
 
 /// The keys that open the platform admin API, kept as SHA-256. Without any, nobody is let in.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -53,6 +53,13 @@ pub struct PlatformAccess {
     key_fingerprint: String,
 }
 
+impl OperatedTenant {
+    /// A tenant that exists; see [`Tenants::paid`](crate::Tenants::paid).
+    pub(crate) fn existing(tenant_id: TenantId) -> Self {
+        Self { tenant_id }
+    }
+}
+
 impl PlatformAccess {
     /// The first eight hexadecimal digits of the key's SHA-256: tells keys apart in the audit.
     pub fn key_fingerprint(&self) -> &str {
@@ -84,6 +91,43 @@ impl ServedTenant {
     }
 }
 
+/// Somebody whose credentials are proved, and who is not yet known to be allowed anything.
+#[derive(Debug, Clone)]
+pub enum Sender {
+    /// A user of a tenant.
+    User(Caller),
+    /// The operator of the platform.
+    Operator(PlatformAccess),
+}
+
+impl Sender {
+    /// The proof that the sender may do `action`: in its own tenant, or, as the operator, in any.
+    pub fn authorise(self, action: Action) -> Result<Administrator, AccessError> {
+        match self {
+            Self::User(caller) => caller.authorise(action).map(Administrator::OfTenant),
+            Self::Operator(operator) => Ok(Administrator::Operator(operator)),
+        }
+    }
+}
+
+/// Somebody who may administer a tenant. Only [`Sender::authorise`] makes one.
+#[derive(Debug, Clone)]
+pub enum Administrator {
+    /// One of the tenant's own.
+    OfTenant(TenantAccess),
+    /// The operator, who has to say which tenant.
+    Operator(PlatformAccess),
+}
+
+/// A tenant, as whoever administers it sees it.
+#[derive(Debug, Clone)]
+pub enum AdministeredTenant {
+    /// The administrator's own.
+    Own(TenantAccess),
+    /// One that the operator named.
+    Operated(OperatedTenant),
+}
+
 /// The proof that one tenant's rows may be read or written: of a caller in the tenant, of the operator, or of the
 /// platform's own work.
 pub trait TenantScope: sealed::Sealed + Sync {
@@ -109,11 +153,21 @@ impl TenantScope for ServedTenant {
     }
 }
 
+impl TenantScope for AdministeredTenant {
+    fn tenant_id(&self) -> TenantId {
+        match self {
+            Self::Own(access) => access.tenant_id(),
+            Self::Operated(tenant) => tenant.tenant_id,
+        }
+    }
+}
+
 mod sealed {
     pub trait Sealed {}
     impl Sealed for super::ServedTenant {}
     impl Sealed for crate::TenantAccess {}
     impl Sealed for super::OperatedTenant {}
+    impl Sealed for super::AdministeredTenant {}
 }
 
 #[cfg(test)]

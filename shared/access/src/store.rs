@@ -10,7 +10,7 @@ use std::{
 
 use bespin_primitives::{ApiKeyId, Clock, Random, TenantId, Timestamp, UserId};
 use bespin_table::{
-    Change, CommitError, Condition, Item, Key, RetryPolicy, Row, Table, TableError, Transaction, keys,
+    Change, CommitError, Condition, Item, Key, Query, RetryPolicy, Row, Table, TableError, Transaction, keys,
 };
 use quick_cache::sync::Cache;
 
@@ -35,6 +35,8 @@ pub struct Access {
     pepper: Pepper,
     environment: String,
     callers: Cache<CallerKey, (Timestamp, Arc<Profile>)>,
+    /// Callers who show nothing but a key.
+    bearers: Cache<KeyHash, (Timestamp, Arc<Profile>)>,
     /// Counts changes: what was loaded before a change is not put into the cache after it.
     changes: AtomicU64,
 }
@@ -77,8 +79,8 @@ impl Access {
         pepper: Pepper,
         environment: String,
     ) -> Self {
-        let callers = Cache::new(CACHED_CALLERS);
-        Self { table, clock, random, pepper, environment, callers, changes: AtomicU64::new(0) }
+        let (callers, bearers) = (Cache::new(CACHED_CALLERS), Cache::new(CACHED_CALLERS));
+        Self { table, clock, random, pepper, environment, callers, bearers, changes: AtomicU64::new(0) }
     }
 
     /// The secret that hashes are keyed with.
@@ -117,6 +119,56 @@ impl Access {
             self.callers.insert(known_as, (self.clock.now(), Arc::clone(&profile)));
         }
         Ok(Caller::new(profile))
+    }
+
+    /// Proves a key that is shown alone, as `Authorization: Bearer <key>`. A key of one user acts as that user; one of all
+    /// users as an admin of the tenant. A warm caller costs no read, a cold one two round trips, or three where the key
+    /// is good for all users.
+    pub async fn authenticate_bearer(&self, api_key: &str, now: Timestamp) -> Result<Caller, AccessError> {
+        let api_key = ApiKey::parse(api_key).ok_or(AccessError::InvalidCredentials)?;
+        let hash = api_key.hash(&self.pepper);
+        if let Some((loaded_at, profile)) = self.bearers.get(&hash)
+            && loaded_at.is_fresh_at(self.clock.now(), CACHED_SECONDS)
+        {
+            let good = profile.key.as_ref().is_some_and(|key| key.is_good_at(now));
+            return if good { Ok(Caller::new(profile)) } else { Err(AccessError::InvalidCredentials) };
+        }
+        let changes = self.changes.load(Ordering::Acquire);
+        let profile = Arc::new(self.load_bearer(&hash, now).await?);
+        if let Some(key) = &profile.key {
+            self.note_use(profile.tenant.id, key, now).await;
+        }
+        if self.changes.load(Ordering::Acquire) == changes {
+            self.bearers.insert(hash, (self.clock.now(), Arc::clone(&profile)));
+        }
+        Ok(Caller::new(profile))
+    }
+
+    async fn load_bearer(&self, hash: &KeyHash, now: Timestamp) -> Result<Profile, AccessError> {
+        let owner = self.table.get(keys::api_key_owner(hash.as_str())).await?;
+        let owner = owner.ok_or(AccessError::InvalidCredentials)?;
+        let tenant_id = owner.get("tenant_id").map_err(TableError::from)?;
+        let user_id: Option<UserId> = owner.get_some("user_id").map_err(TableError::from)?;
+        let [limits, subscription] = [keys::daily_limits(tenant_id), keys::subscription(tenant_id)];
+        let mut wanted = vec![
+            keys::tenant(tenant_id),
+            keys::api_key(tenant_id, hash.as_str()),
+            limits.clone(),
+            subscription.clone(),
+        ];
+        wanted.extend(user_id.map(|user_id| keys::user(tenant_id, user_id)));
+        let mut found = self.table.get_all(&wanted).await?;
+        let (tenant, key) = proved(&found, tenant_id, hash, now)?;
+        let user = if let Some(user_id) = key.user_id {
+            found.remove(&keys::user(tenant_id, user_id))
+        } else {
+            // Whoever signed the tenant up is its first user, and an admin for ever.
+            let first = Query::of(keys::users_by_creation(tenant_id)).limit(1);
+            self.table.query(first).await?.items.pop()
+        };
+        let user = User::read(&user.ok_or(AccessError::UnknownUser)?).map_err(TableError::from)?;
+        let (limits, subscription) = (found.remove(&limits), found.remove(&subscription));
+        Ok(Profile { tenant, key: Some(key), user, by_key_alone: true, limits, subscription })
     }
 
     fn cached(&self, known_as: &CallerKey) -> Option<Arc<Profile>> {
@@ -178,7 +230,7 @@ impl Access {
             None => return Err(AccessError::UnknownUser),
         };
         let (limits, subscription) = (found.remove(&limits), found.remove(&subscription));
-        Ok(Profile { tenant, key: Some(key), user, limits, subscription })
+        Ok(Profile { tenant, key: Some(key), user, by_key_alone: false, limits, subscription })
     }
 
     /// The proof that a user may act in work that it ordered before, whose request is long answered. No key is shown:
@@ -202,7 +254,8 @@ impl Access {
         let user = user.as_ref().ok_or(AccessError::UnknownUser)?;
         let tenant = Tenant::read(tenant).map_err(TableError::from)?;
         let user = User::read(user).map_err(TableError::from)?;
-        Caller::new(Arc::new(Profile { tenant, key: None, user, limits, subscription })).authorise(action)
+        Caller::new(Arc::new(Profile { tenant, key: None, user, by_key_alone: false, limits, subscription }))
+            .authorise(action)
     }
 
     /// The proof that work which nobody in particular ordered may touch a tenant, such as bringing its notifications to
@@ -215,6 +268,7 @@ impl Access {
     pub fn forget(&self, tenant_id: TenantId) {
         self.changes.fetch_add(1, Ordering::AcqRel);
         self.callers.retain(|caller, _| caller.tenant_id != tenant_id);
+        self.bearers.retain(|_, (_, profile)| profile.tenant.id != tenant_id);
     }
 
     /// Adds to `transaction` the rows of a new tenant, its first admin and its first key. The entitlements add
@@ -235,7 +289,7 @@ impl Access {
         transaction.put(tenant.at(keys::tenant_by_creation(tenant.id, now)), Condition::absent());
         let admin = self.put_user(transaction, tenant.id, order.admin_email, Role::Admin, now);
         let (api_key, stored) = self.new_key(None, None, now);
-        transaction.put(stored.at(keys::api_key(tenant.id, stored.hash.as_str())), Condition::absent());
+        stored.put(transaction, tenant.id);
         FoundedTenant { tenant, admin, api_key }
     }
 

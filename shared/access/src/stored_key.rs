@@ -1,7 +1,7 @@
 //! What is kept of an API key.
 
-use bespin_primitives::{ApiKeyId, Date, Timestamp, UserId};
-use bespin_table::{CorruptItem, Item, Row};
+use bespin_primitives::{ApiKeyId, Date, TenantId, Timestamp, UserId};
+use bespin_table::{Change, Condition, CorruptItem, Item, Row, Transaction, keys};
 use serde_json::{Value, json};
 
 use crate::KeyHash;
@@ -36,6 +36,33 @@ impl StoredKey {
     /// Whether `user_id` may show it.
     pub fn is_for(&self, user_id: UserId) -> bool {
         self.user_id.is_none_or(|only| only == user_id)
+    }
+
+    /// Adds to `transaction` the rows of a new key: its own, and the one that finds its tenant.
+    pub fn put(&self, transaction: &mut Transaction, tenant_id: TenantId) {
+        transaction.put(self.at(keys::api_key(tenant_id, self.hash.as_str())), Condition::absent());
+        transaction.put(self.owner(tenant_id), Condition::absent());
+    }
+
+    /// Adds to `transaction` that the key opens nothing from `end` on.
+    pub fn end(&self, transaction: &mut Transaction, tenant_id: TenantId, end: Timestamp) {
+        let row = keys::api_key(tenant_id, self.hash.as_str());
+        let change = Change::default().set("expires_at", &end.epoch_seconds());
+        transaction.update(row, change, Condition::present());
+        let owner = self.owner(tenant_id).with("expires_at", &end.epoch_seconds());
+        transaction.put(owner, Condition::default());
+    }
+
+    /// Adds to `transaction` that the key is gone.
+    pub fn delete(&self, transaction: &mut Transaction, tenant_id: TenantId) {
+        transaction.delete(keys::api_key(tenant_id, self.hash.as_str()), Condition::present());
+        transaction.delete(keys::api_key_owner(self.hash.as_str()), Condition::default());
+    }
+
+    fn owner(&self, tenant_id: TenantId) -> Item {
+        let mut owner = Item::new(keys::api_key_owner(self.hash.as_str())).with("tenant_id", &tenant_id);
+        owner.set_some("user_id", self.user_id.as_ref());
+        owner
     }
 
     /// As the API shows it.

@@ -6,7 +6,7 @@ use bespin_primitives::TenantId;
 use bespin_table::{Cursor, Item, Key, Query, Range, Row, Table, TableError, keys};
 use futures::future::try_join_all;
 
-use crate::Tenant;
+use crate::{OperatedTenant, Tenant};
 
 /// Reads over all tenants, for the operator and for what runs on behalf of the platform.
 #[derive(Debug, Clone)]
@@ -31,6 +31,13 @@ impl Tenants {
     pub async fn find(&self, tenant_id: TenantId) -> Result<Option<Tenant>, TableError> {
         let row = self.table.get(keys::tenant(tenant_id)).await?;
         Ok(row.as_ref().map(Tenant::read).transpose()?)
+    }
+
+    /// The proof that a payment may be turned into something of the tenant it names, if there is one. The account that is
+    /// paid is the operator's, and so is what its provider signed: only what proved that signature asks here.
+    pub async fn paid(&self, tenant_id: TenantId) -> Result<Option<OperatedTenant>, TableError> {
+        let row = self.table.get(keys::tenant(tenant_id)).await?;
+        Ok(row.map(|_| OperatedTenant::existing(tenant_id)))
     }
 
     /// A page of all tenants, newest first, and where the next page starts ([`Tenants::parse_cursor`] reads it back).

@@ -90,7 +90,7 @@ impl ApiKeys {
             keyring.room_for_one()?;
             let (api_key, stored) = self.access.new_key(order.name.clone(), user_id, author.now);
             let mut transaction = Transaction::new();
-            transaction.put(stored.at(keys::api_key(tenant_id, stored.hash.as_str())), Condition::absent());
+            stored.put(&mut transaction, tenant_id);
             let changed = changed("api_key.create", tenant_id, &stored, Value::Null, stored.view());
             Ok(Planned { transaction, changed, answer: shown(&stored, &api_key) })
         };
@@ -114,15 +114,13 @@ impl ApiKeys {
             }
             let (api_key, stored) = self.access.new_key(old.name.clone(), old.user_id, author.now);
             let mut transaction = Transaction::new();
-            transaction.put(stored.at(keys::api_key(tenant_id, stored.hash.as_str())), Condition::absent());
-            let row = keys::api_key(tenant_id, old.hash.as_str());
+            stored.put(&mut transaction, tenant_id);
             let end = author.now.plus_seconds(order.overlap_seconds.into());
             let end = old.expires_at.map_or(end, |earlier| earlier.min(end));
             if order.overlap_seconds == 0 {
-                transaction.delete(row, Condition::present());
+                old.delete(&mut transaction, tenant_id);
             } else {
-                let change = Change::default().set("expires_at", &end.epoch_seconds());
-                transaction.update(row, change, Condition::present());
+                old.end(&mut transaction, tenant_id, end);
             }
             let changed = changed("api_key.rotate", tenant_id, &stored, old.view(), stored.view());
             let mut answer = shown(&stored, &api_key);
@@ -165,7 +163,7 @@ impl ApiKeys {
             let key = keyring.find(key_id)?;
             allowed(keyring, key)?;
             let mut transaction = Transaction::new();
-            transaction.delete(keys::api_key(tenant_id, key.hash.as_str()), Condition::present());
+            key.delete(&mut transaction, tenant_id);
             let changed = changed("api_key.revoke", tenant_id, key, key.view(), Value::Null);
             Ok(Planned { transaction, changed, answer: key.view() })
         };

@@ -1,6 +1,6 @@
 //! One entry.
 
-use bespin_primitives::{AuditEntryId, RequestId, TenantId, Timestamp, UserId};
+use bespin_primitives::{ApiKeyId, AuditEntryId, RequestId, TenantId, Timestamp, UserId};
 use bespin_table::{CorruptItem, Item, Row};
 use serde_json::{Value, json};
 
@@ -14,6 +14,10 @@ pub enum AuditActor {
     },
     /// A user of the tenant.
     User(UserId),
+    /// Somebody who showed nothing but an API key that is good for all users of the tenant.
+    ApiKey(ApiKeyId),
+    /// A payment provider, by an event that it signed.
+    PaymentProvider(String),
 }
 
 /// One change.
@@ -39,12 +43,26 @@ pub struct AuditEntry {
     pub created_at: Timestamp,
 }
 
+impl AuditActor {
+    /// In a few words, for records that tell who made them: the id of a user, or what stands for one.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Platform { key_fingerprint } => format!("platform:{key_fingerprint}"),
+            Self::User(user_id) => user_id.to_string(),
+            Self::ApiKey(key_id) => format!("api_key:{key_id}"),
+            Self::PaymentProvider(name) => name.clone(),
+        }
+    }
+}
+
 impl AuditEntry {
     /// As the API shows it.
     pub fn view(&self) -> Value {
         let actor = match &self.actor {
             AuditActor::Platform { key_fingerprint } => json!({"kind": "platform", "key": key_fingerprint}),
             AuditActor::User(user_id) => json!({"kind": "user", "user_id": user_id}),
+            AuditActor::ApiKey(key_id) => json!({"kind": "api_key", "key_id": key_id}),
+            AuditActor::PaymentProvider(name) => json!({"kind": "payment_provider", "provider": name}),
         };
         json!({
             "id": self.id, "actor": actor, "action": self.action, "tenant_id": self.tenant_id,
@@ -60,6 +78,8 @@ impl Row for AuditEntry {
         match &self.actor {
             AuditActor::Platform { key_fingerprint } => item.set("platform_key", key_fingerprint),
             AuditActor::User(user_id) => item.set("user_id", user_id),
+            AuditActor::ApiKey(key_id) => item.set("api_key_id", key_id),
+            AuditActor::PaymentProvider(name) => item.set("payment_provider", name),
         }
         item.set("action", &self.action);
         item.set_some("tenant_id", self.tenant_id.as_ref());
@@ -75,9 +95,14 @@ impl Row for AuditEntry {
             let text: String = item.get(name)?;
             serde_json::from_str(&text).map_err(|_| item.corrupt(name))
         };
-        let actor = match item.get_some("user_id")? {
-            Some(user_id) => AuditActor::User(user_id),
-            None => AuditActor::Platform { key_fingerprint: item.get("platform_key")? },
+        let actor = if let Some(user_id) = item.get_some("user_id")? {
+            AuditActor::User(user_id)
+        } else if let Some(key_id) = item.get_some("api_key_id")? {
+            AuditActor::ApiKey(key_id)
+        } else if let Some(name) = item.get_some("payment_provider")? {
+            AuditActor::PaymentProvider(name)
+        } else {
+            AuditActor::Platform { key_fingerprint: item.get("platform_key")? }
         };
         Ok(Self {
             id: item.get("audit_id")?,

@@ -1,6 +1,6 @@
 //! Posting entries, and reading what was posted.
 
-use bespin_access::{PlatformAccess, TenantAccess, TenantScope};
+use bespin_access::{Administrator, PlatformAccess, TenantAccess, TenantScope};
 use bespin_primitives::{AuditEntryId, BillingPeriod, Random, RequestId, TenantId, Timestamp};
 use bespin_table::{Condition, Cursor, Query, Range, Row, Table, TableError, Transaction, keys};
 use serde_json::Value;
@@ -75,7 +75,16 @@ pub fn post(
 
 impl From<&TenantAccess> for AuditActor {
     fn from(access: &TenantAccess) -> Self {
-        Self::User(access.user_id())
+        access.shared_key().map_or_else(|| Self::User(access.user_id()), Self::ApiKey)
+    }
+}
+
+impl From<&Administrator> for AuditActor {
+    fn from(administrator: &Administrator) -> Self {
+        match administrator {
+            Administrator::OfTenant(access) => access.into(),
+            Administrator::Operator(operator) => operator.into(),
+        }
     }
 }
 

@@ -10,10 +10,13 @@ use bespin_aws::Connection;
 use bespin_briefs::Briefs;
 use bespin_conversations::Conversations;
 use bespin_entitlements::Entitlements;
+use bespin_grants::Grants;
 use bespin_jobs::{BriefMessage, DailyBrief, INLINE_STEPS};
 use bespin_kpi::Kpis;
 use bespin_metering::Metering;
 use bespin_notifications::Notifications;
+use bespin_payments::Payments;
+use bespin_policies::Policies;
 use bespin_primitives::{Clock, OsRandom, Random, SystemClock};
 use bespin_queue::{Queue, sqs_client};
 use bespin_recording::Recorder;
@@ -61,6 +64,12 @@ pub struct Deps {
     pub schedules: Schedules,
     /// The limiter, budgets and turns of the tenants' own users.
     pub turns: Turns,
+    /// What kinds of users may do, and what providers may cost.
+    pub policies: Policies,
+    /// What single users are granted on top.
+    pub grants: Grants,
+    /// What was paid for it.
+    pub payments: Payments,
     /// Where briefs that are due go, and what is left of large ones; none where there is no queue.
     pub brief_queue: Option<Queue<BriefMessage>>,
     /// Where ids and keys come from.
@@ -101,6 +110,11 @@ impl Deps {
         let failures =
             settings.auth_failures_per_minute.map(|most| Arc::new(FailureLimiter::new(most, minute)));
         let entitlements = Arc::new(Entitlements::new(table.clone(), Arc::clone(&clock)));
+        let policies = Policies::new(table.clone(), Arc::clone(&clock));
+        let grants = Grants::new(table.clone(), Arc::clone(&clock));
+        let tenants = Tenants::new(table.clone());
+        let stripe = settings.stripe.clone();
+        let payments = Payments::new(table.clone(), tenants.clone(), grants.clone(), stripe);
         let recorder = Arc::new(Recorder::new(table.clone(), clock, Arc::clone(&random)));
         let kpis = Kpis::new(table.clone());
         let briefs = Briefs::new(table.clone());
@@ -123,7 +137,7 @@ impl Deps {
         Self {
             api_keys: ApiKeys::new(table.clone(), Arc::clone(&access)),
             access,
-            tenants: Tenants::new(table.clone()),
+            tenants,
             entitlements,
             metering: Metering::new(table.clone()),
             recorder,
@@ -136,6 +150,9 @@ impl Deps {
             daily_brief,
             schedules: Schedules::new(table.clone()),
             turns: Turns::new(table.clone()),
+            policies,
+            grants,
+            payments,
             brief_queue,
             random,
             settings: Arc::new(settings),

@@ -1,6 +1,6 @@
 //! Steps 3 to 5 of the order of checks: who sends this? (gateway.md 1.4, 2)
 
-use bespin_access::{AccessError, Caller, Credentials, PlatformAccess};
+use bespin_access::{AccessError, Caller, Credentials, PlatformAccess, Sender};
 use bespin_web::{Call, Problem};
 
 use crate::Deps;
@@ -38,6 +38,40 @@ impl Deps {
             failures.count_failure(call.address, call.now);
         }
         operator.ok_or_else(Problem::not_found)
+    }
+}
+
+impl Deps {
+    /// Whoever sends a call of the control plane: the operator by `X-Platform-Admin-Key`, a user by the three headers, or
+    /// a key alone as `Authorization: Bearer <key>`. Without any of them, or with wrong ones, 401
+    /// (control-plane.md 10.2). Failed attempts of an address are counted as everywhere.
+    pub async fn sender(&self, call: &Call) -> Result<Sender, Problem> {
+        if let Some(failures) = &self.failures {
+            failures.check(call.address, call.now)?;
+        }
+        let proved = self.prove(call).await;
+        if let (Some(failures), Err(error)) = (&self.failures, &proved)
+            && !matches!(error, AccessError::Table(_))
+        {
+            failures.count_failure(call.address, call.now);
+        }
+        Ok(proved?)
+    }
+
+    async fn prove(&self, call: &Call) -> Result<Sender, AccessError> {
+        if let Some(key) = call.header("X-Platform-Admin-Key") {
+            let operator = self.settings.platform_keys.authorise(key);
+            return operator.map(Sender::Operator).ok_or(AccessError::InvalidCredentials);
+        }
+        if let Ok(credentials) = credentials(call) {
+            return self.access.authenticate(&credentials, call.now).await.map(Sender::User);
+        }
+        let bearer = call.header("Authorization").and_then(|value| {
+            let (scheme, key) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("Bearer").then(|| key.trim())
+        });
+        let key = bearer.ok_or(AccessError::InvalidCredentials)?;
+        self.access.authenticate_bearer(key, call.now).await.map(Sender::User)
     }
 }
 

@@ -3,8 +3,10 @@
 
 mod deps;
 mod identify;
+mod place;
 mod sealed;
 mod settings;
 
 pub use deps::{Deps, Edge};
+pub use place::{Named, Place};
 pub use settings::{InviteToken, Settings, SettingsError, daily_limit_ceiling};

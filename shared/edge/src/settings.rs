@@ -4,6 +4,7 @@ use std::{fmt, num::NonZeroU32, sync::Arc};
 
 use bespin_access::{Pepper, PlatformKeys};
 use bespin_aws::ConnectionError;
+use bespin_payments::{InvalidStripeSetting, StripeSettings};
 use bespin_primitives::Random;
 use bespin_web::{Surface, TimeSource};
 use subtle::ConstantTimeEq;
@@ -39,6 +40,8 @@ pub struct Settings {
     pub outbox_queue_url: Option<String>,
     /// Whether webhooks may be on this very machine, and be called in clear.
     pub webhooks_allow_loopback: bool,
+    /// What signs payment events, and whose payments they are.
+    pub stripe: StripeSettings,
 }
 
 /// The word that lets somebody sign up.
@@ -125,6 +128,9 @@ impl Settings {
             brief_runs_queue_url: lookup("BRIEF_RUNS_QUEUE_URL").filter(|url| !url.is_empty()),
             outbox_queue_url: lookup("OUTBOX_QUEUE_URL").filter(|url| !url.is_empty()),
             webhooks_allow_loopback: switch(&lookup, "WEBHOOKS_ALLOW_LOOPBACK")?,
+            stripe: StripeSettings::from_lookup(&lookup).map_err(
+                |InvalidStripeSetting { name, expected }| SettingsError::Invalid { name, expected },
+            )?,
         })
     }
 }

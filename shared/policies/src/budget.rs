@@ -27,6 +27,13 @@ impl BudgetWindow {
     }
 }
 
+impl BudgetWindow {
+    /// The window whose limit has this name.
+    pub fn parse(limit_name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|window| window.limit_name() == limit_name)
+    }
+}
+
 /// A ceiling in dollars for each window, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Budget([Option<Micros>; 3]);

@@ -73,6 +73,8 @@ ids! {
     EntryId,
     /// One entry of an audit log.
     AuditEntryId,
+    /// One credit grant.
+    GrantId,
     /// One turn of a user of the tenant's own product.
     TurnId,
     /// One secret of a webhook endpoint; not the secret itself.

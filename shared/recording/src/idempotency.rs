@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use bespin_access::TenantAccess;
+use bespin_access::{TenantAccess, TenantScope};
 use bespin_primitives::{RequestId, TenantId, Timestamp};
-use bespin_table::{CorruptItem, Item, Key, StoredText, TableError, keys};
+use bespin_table::{Condition, CorruptItem, Item, Key, Slot, StoredText, TableError, Transaction, keys};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
@@ -24,8 +24,13 @@ pub struct Claim {
 
 impl Claim {
     /// The claim of a key. Users of a tenant share keys; tenants and endpoints do not (gateway.md 4).
-    pub fn new(access: &TenantAccess, endpoint: &'static str, key: &str, fingerprint: Fingerprint) -> Self {
-        Self { tenant_id: access.tenant_id(), endpoint: endpoint.into(), key: key.to_owned(), fingerprint }
+    pub fn new(
+        tenant: &impl TenantScope,
+        endpoint: &'static str,
+        key: &str,
+        fingerprint: Fingerprint,
+    ) -> Self {
+        Self { tenant_id: tenant.tenant_id(), endpoint: endpoint.into(), key: key.to_owned(), fingerprint }
     }
 
     /// The claim of a key on an endpoint whose objects belong to one user: no two users share it, or one would be
@@ -94,6 +99,19 @@ impl Claim {
             .with("expires_at", &expiry(now).epoch_seconds());
         answer.write(&mut item);
         item
+    }
+
+    /// Adds to `transaction` the record that keeps `answer` for seven days, unless the key is taken. For what is not
+    /// metered; the rest goes through the [`Recorder`](crate::Recorder).
+    pub fn keep(
+        &self,
+        transaction: &mut Transaction,
+        request_id: RequestId,
+        answer: String,
+        now: Timestamp,
+    ) -> Slot {
+        let record = self.record(request_id, &StoredText::InRow(answer), now);
+        transaction.put(record, Condition::absent_or_expired(now))
     }
 
     /// What the key was used for before, if it still counts at `now`.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use bespin_primitives::{
-    ApiKeyId, AuditEntryId, BriefId, ConversationId, Credits, Date, EntryId, KpiId, MessageId, Micros,
-    PricePerCredit, RequestId, TenantId, Timestamp, TurnId, Usd, UserId, parse_date,
+    ApiKeyId, AuditEntryId, BriefId, ConversationId, Credits, Date, EntryId, GrantId, KpiId, MessageId,
+    Micros, PricePerCredit, RequestId, TenantId, Timestamp, TurnId, Usd, UserId, parse_date,
 };
 
 use crate::Key;
@@ -218,6 +218,7 @@ kept_as! {
     BriefId: String, |id| id.to_string(), |text| BriefId::parse(&text);
     EntryId: String, |id| id.to_string(), |text| EntryId::parse(&text);
     AuditEntryId: String, |id| id.to_string(), |text| AuditEntryId::parse(&text);
+    GrantId: String, |id| id.to_string(), |text| GrantId::parse(&text);
     TurnId: String, |id| id.to_string(), |text| TurnId::parse(&text);
 }
 

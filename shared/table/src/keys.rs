@@ -11,6 +11,7 @@
 //! | subscription | `T#<tenant>` | `SUBSCRIPTION` | batch: authenticate |
 //! | user | `T#<tenant>` | `USER#<user>` | batch: authenticate |
 //! | API key | `T#<tenant>` | `KEY#<hash>` | batch: authenticate; query by prefix: a tenant's keys |
+//! | tenant of an API key | `K#<hash>` | `OWNER` | get: authenticate by the key alone |
 //! | lock of a tenant's API keys | `T#<tenant>` | `KEYRING` | get: every change of the keys |
 //! | user in order of creation | `T#<tenant>#USERS` | `<instant>#<user>` | query: a tenant's users, oldest first |
 //! | owner of a user id | `U#<user>` | `OWNER` | batch: authenticate (tells a stranger's user from none) |
@@ -50,13 +51,24 @@
 //! | turn | `T#<tenant>#TURNS` | `<turn>` | get: settle, cancel, heartbeat, show |
 //! | settings of a tenant's turns | `T#<tenant>` | `TURN_SETTINGS` | batch: every new turn |
 //! | a commit was counted | `T#<tenant>#COMMITS#<hash>` | `COUNTED` | refuses the same commit again |
+//! | quota policy of a kind of user in a bundle | `T#<tenant>#POLICIES#<project>` | `Q#<kind of user>#<bundle>` | batch: every turn; query by prefix: list |
+//! | budget policy of a provider in a bundle | `T#<tenant>#POLICIES#<project>` | `B#<bundle>#<provider>` | query by prefix: list |
+//! | all budgets of a bundle that hold | `T#<tenant>#POLICIES#<project>` | `C#<bundle>` | batch: every turn |
+//! | how many policies a project has | `T#<tenant>#POLICIES#<project>` | `COUNTS` | the condition of a new one |
+//! | credit grant | `T#<tenant>#GRANTS#<project>` | `<instant>#<grant>` | query, newest first: list of a project; batch: lists by other orders |
+//! | credit grant of a user | `T#<tenant>#GRANTS_OF#<project>` | `<user>#<instant>#<grant>` | query, newest first: list of a user with what is over |
+//! | grants of a user that may hold | `T#<tenant>#LIVE_GRANTS#<project>` | `<user>` | get: every turn; lock of every grant |
+//! | credit grant in order of its end | `T#<tenant>#GRANT_ENDS#<project>` | `E#<instant>#<grant>`, `N#<instant>#<grant>` without an end | query: what holds, what ends soon, what is over |
+//! | what was paid for grants in a month | `T#<tenant>#REVENUE#<project>` | `<yyyy-mm>` | query: revenue |
+//! | a payment was granted | `PAYMENT#<payment>` | `GRANTED` | refuses the same payment again |
+//! | delivery of a payment event | `T#<tenant>#PAYMENT_EVENTS`; of no tenant `PAYMENT_EVENTS` | `<instant>-<id>` | query, newest first: list; get: replay |
 //! | metered event | `CATALOGUE` | `EVENT#<event>` | query: the whole catalogue |
 //! | plan with capabilities and caps | `CATALOGUE` | `PLAN#<plan>` | query: the whole catalogue |
 //! | the catalogue was seeded | `CATALOGUE` | `SEEDED` | query: the whole catalogue |
 
 use bespin_primitives::{
-    AuditEntryId, BillingPeriod, ConversationId, Date, EntryId, KpiId, MessageId, TenantId, Timestamp,
-    TurnId, UserId,
+    AuditEntryId, BillingPeriod, ConversationId, Date, EntryId, GrantId, KpiId, MessageId, TenantId,
+    Timestamp, TurnId, UserId,
 };
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
@@ -132,6 +144,12 @@ pub fn api_key(tenant: TenantId, hash: &str) -> Key {
 /// All API keys of a tenant.
 pub fn api_keys(tenant: TenantId) -> Range {
     Range::prefix(format!("T#{tenant}"), "KEY#")
+}
+
+/// Which tenant an API key belongs to, by the hash of the key. No tenant's partition, because whoever shows nothing but
+/// a key names no tenant.
+pub fn api_key_owner(hash: &str) -> Key {
+    Key::new(format!("K#{hash}"), "OWNER")
 }
 
 /// What every change of a tenant's API keys moves on, so that no two are made of the same keys.
@@ -460,6 +478,142 @@ pub fn turn_settings(tenant: TenantId) -> Key {
 /// The mark that a commit was counted; `texts` tell it from all others of the tenant.
 pub fn commit(tenant: TenantId, texts: &[&str]) -> Key {
     Key::new(format!("T#{tenant}#COMMITS#{}", hashed(texts)), "COUNTED")
+}
+
+/// The quota policy of one kind of user in one bundle of a project, or in all of them where the bundle is `*`.
+pub fn quota_policy(tenant: TenantId, project: &str, user_type: &str, bundle: &str) -> Key {
+    let policies = quota_policies(tenant, project);
+    Key::new(policies.pk, format!("Q#{}#{}", named(user_type), named(bundle)))
+}
+
+/// All quota policies of a project.
+pub fn quota_policies(tenant: TenantId, project: &str) -> Range {
+    Range::prefix(policies(tenant, project), "Q#")
+}
+
+/// The budget policy of one provider in one bundle of a project, or in all of them where the bundle is `*`.
+pub fn budget_policy(tenant: TenantId, project: &str, bundle: &str, provider: &str) -> Key {
+    Key::new(policies(tenant, project), format!("B#{}#{}", named(bundle), named(provider)))
+}
+
+/// All budget policies of a project.
+pub fn budget_policies(tenant: TenantId, project: &str) -> Range {
+    Range::prefix(policies(tenant, project), "B#")
+}
+
+/// All budgets of one bundle that hold, in one row, so that a turn reads them with its quota policies at once.
+pub fn bundle_ceilings(tenant: TenantId, project: &str, bundle: &str) -> Key {
+    Key::new(policies(tenant, project), format!("C#{}", named(bundle)))
+}
+
+/// How many policies of each kind a project has.
+pub fn policy_counts(tenant: TenantId, project: &str) -> Key {
+    Key::new(policies(tenant, project), "COUNTS")
+}
+
+fn policies(tenant: TenantId, project: &str) -> String {
+    format!("T#{tenant}#POLICIES#{}", named(project))
+}
+
+/// One credit grant.
+pub fn grant(tenant: TenantId, project: &str, at: Timestamp, grant: GrantId) -> Key {
+    Key::new(grants(tenant, project).pk, format!("{}#{grant}", at.sortable()))
+}
+
+/// The credit grants of a project, oldest first.
+pub fn grants(tenant: TenantId, project: &str) -> Range {
+    Range::whole(format!("T#{tenant}#GRANTS#{}", named(project)))
+}
+
+/// One credit grant beside the others of its user.
+pub fn grant_of_user(tenant: TenantId, project: &str, user: &str, at: Timestamp, grant: GrantId) -> Key {
+    let of_user = grants_of_user(tenant, project, user);
+    Key::new(of_user.pk, format!("{}{}#{grant}", of_user.from, at.sortable()))
+}
+
+/// The credit grants of a user, oldest first.
+pub fn grants_of_user(tenant: TenantId, project: &str, user: &str) -> Range {
+    Range::prefix(format!("T#{tenant}#GRANTS_OF#{}", named(project)), &format!("{}#", named(user)))
+}
+
+/// Every grant of a user that may still hold.
+pub fn live_grants(tenant: TenantId, project: &str, user: &str) -> Key {
+    Key::new(format!("T#{tenant}#LIVE_GRANTS#{}", named(project)), named(user))
+}
+
+/// One credit grant by its end. Those without one stand behind all others, in order of creation.
+pub fn grant_end(
+    tenant: TenantId,
+    project: &str,
+    end: Option<Timestamp>,
+    created_at: Timestamp,
+    grant: GrantId,
+) -> Key {
+    let place = match end {
+        Some(end) => format!("E#{}", end.sortable()),
+        None => format!("N#{}", created_at.sortable()),
+    };
+    Key::new(grant_ends(tenant, project).pk, format!("{place}#{grant}"))
+}
+
+/// The credit grants of a project by their ends, those without one last.
+pub fn grant_ends(tenant: TenantId, project: &str) -> Range {
+    Range::whole(format!("T#{tenant}#GRANT_ENDS#{}", named(project)))
+}
+
+/// The grants that have no end or one later than `now`.
+pub fn grant_ends_after(tenant: TenantId, project: &str, now: Timestamp) -> Range {
+    // Behind every end at `now` itself: `~` sorts after the `#` that leads to the grant.
+    Range { from: format!("E#{}~", now.sortable()), ..grant_ends(tenant, project) }
+}
+
+/// The grants that end between two instants, neither of them included.
+pub fn grant_ends_between(tenant: TenantId, project: &str, now: Timestamp, end: Timestamp) -> Range {
+    Range { to: format!("E#{}", end.sortable()), ..grant_ends_after(tenant, project, now) }
+}
+
+/// The grants whose end was at `now` or before.
+pub fn grant_ends_until(tenant: TenantId, project: &str, now: Timestamp) -> Range {
+    Range { from: "E#".to_owned(), to: format!("E#{}~", now.sortable()), ..grant_ends(tenant, project) }
+}
+
+/// What was paid for the grants of a project in a month, and paid back.
+pub fn revenue(tenant: TenantId, project: &str, period: BillingPeriod) -> Key {
+    Key::new(revenues(tenant, project).pk, period.to_string())
+}
+
+/// The revenue of all months of a project, oldest first.
+pub fn revenues(tenant: TenantId, project: &str) -> Range {
+    Range::whole(format!("T#{tenant}#REVENUE#{}", named(project)))
+}
+
+/// The revenue of the months from one to another, both included; without one from the first, or to the last.
+pub fn revenues_between(
+    tenant: TenantId,
+    project: &str,
+    from: Option<BillingPeriod>,
+    to: Option<BillingPeriod>,
+) -> Range {
+    let all = revenues(tenant, project);
+    let text = |month: BillingPeriod| month.to_string();
+    Range { from: from.map_or(all.from, text), to: to.map_or(all.to, text), pk: all.pk }
+}
+
+/// The mark that a payment was granted. Of no tenant: a payment that names another tenant is still the same one.
+pub fn granted_payment(payment: &str) -> Key {
+    Key::new(format!("PAYMENT#{}", named(payment)), "GRANTED")
+}
+
+/// One delivery of a payment event; `id` begins with its instant.
+pub fn payment_delivery(tenant: Option<TenantId>, id: &str) -> Key {
+    Key::new(payment_deliveries(tenant).pk, id)
+}
+
+/// The deliveries of payment events of a tenant, or of those that belong to none, oldest first.
+pub fn payment_deliveries(tenant: Option<TenantId>) -> Range {
+    Range::whole(
+        tenant.map_or_else(|| "PAYMENT_EVENTS".to_owned(), |tenant| format!("T#{tenant}#PAYMENT_EVENTS")),
+    )
 }
 
 /// What was answered under an idempotency key; `hash` stands for endpoint and key.

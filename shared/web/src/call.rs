@@ -98,6 +98,11 @@ impl Call {
             .is_some_and(|subtype| subtype == "json" || subtype.ends_with("+json"))
     }
 
+    /// The bytes of the body as they arrived: what a signature is over.
+    pub fn raw_body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The key under which this request has its one effect. 400 when it is absent or empty, 422 at
     /// `["header", "Idempotency-Key"]` when it is longer than 255 characters or no text (gateway.md 4).
     pub fn idempotency_key(&self) -> Result<IdempotencyKey, Problem> {

@@ -1,0 +1,46 @@
+//! What the payment provider sent, and what became of it: `{cp}/webhooks/deliveries`.
+
+use axum::extract::State;
+use bespin_access::{Action, Administrator};
+use bespin_edge::{Deps, Named};
+use bespin_payments::{Delivery, DeliveryScope, Outcome};
+use bespin_web::{Answer, Call, Problem, one_of};
+use serde_json::{Value, json};
+
+use crate::{
+    author,
+    page::{Page, shown},
+};
+
+/// Those of the tenant that is named; those that belong to no tenant where the operator names none.
+async fn scope(deps: &Deps, call: &Call, administrator: Administrator) -> Result<DeliveryScope, Problem> {
+    let named = Named::in_query(call)?;
+    match &administrator {
+        Administrator::Operator(operator) if !named.names_tenant() => Ok(DeliveryScope::of_nobody(operator)),
+        _ => Ok(DeliveryScope::of_tenant(&named.of(deps, administrator).await?.tenant)),
+    }
+}
+
+/// Deliveries, newest first, of one outcome if asked for.
+pub(crate) async fn list(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
+    let administrator = deps.sender(&call).await?.authorise(Action::ManageGrants)?;
+    let scope = scope(&deps, &call, administrator).await?;
+    let mut query = call.query();
+    let outcome = query.optional("outcome", one_of(&Outcome::NAMES));
+    let page = Page::read(&mut query, &scope.range());
+    let (outcome, page) = query.finish(|| Some((outcome?.and_then(Outcome::parse), page?)))?;
+    let (deliveries, next) = deps.payments.list(scope, outcome, page.limit, page.after).await?;
+    let rows: Value = deliveries.iter().map(Delivery::view).collect();
+    Ok(Answer::ok(&json!({
+        "status": "ok", "count": deliveries.len(), "deliveries": rows, "next_cursor": shown(next.as_ref()),
+    })))
+}
+
+/// Tries a stored delivery again, by the settings as they are now.
+pub(crate) async fn replay(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
+    let administrator = deps.sender(&call).await?.authorise(Action::ManageGrants)?;
+    let author = author(&deps, &call, &administrator);
+    let scope = scope(&deps, &call, administrator).await?;
+    let delivery = deps.payments.replay(&author, scope, call.path("delivery_id")).await?;
+    Ok(Answer::ok(&json!({"status": "ok", "message": delivery.message, "delivery": delivery.view()})))
+}
