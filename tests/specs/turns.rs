@@ -195,6 +195,80 @@ async fn every_bad_member_is_named() {
 }
 
 #[tokio::test]
+async fn policies_grants_and_budgets_hold_for_limiter_and_turns() {
+    let world = World::open().await;
+    let admin = world.tenant().await;
+    let post = async |path: &str, body: Value| {
+        admin.post(&format!("{CP}{path}")).json(&body).send().await.expect(201);
+    };
+    let admit = async |user: &str, user_type: &str, bundle: &str| {
+        let body = json!({"user_id": user, "user_type": user_type, "bundle_id": bundle, "lock_id": "l"});
+        let admitted = admin.post(&format!("{CP}/limiter/admit")).json(&body).send().await.expect(200);
+        admitted["insight"]["messages_remaining"].clone()
+    };
+    assert_eq!(admit("maria", "free", "app").await, 10, "C1: the fallback");
+    post("/policies/quota", json!({"user_type": "free", "requests_per_day": 10})).await;
+    post("/policies/quota", json!({"user_type": "free", "bundle_id": "app", "requests_per_day": 4})).await;
+    assert_eq!(
+        (admit("maria", "free", "app").await, admit("maria", "free", "other").await),
+        (json!(4), json!(10)),
+        "C2"
+    );
+    post(
+        "/replenishments/top-up",
+        json!({"user_id": "maria", "bundle_id": "app", "additional_requests_per_day": 5}),
+    )
+    .await;
+    post("/replenishments/top-up", json!({"user_id": "maria", "additional_requests_per_day": 20})).await;
+    assert_eq!(
+        (admit("maria", "free", "app").await, admit("maria", "free", "other").await),
+        (json!(29), json!(30)),
+        "B8, B9, C6"
+    );
+    assert_eq!(admit("otto", "free", "other").await, 10, "another user");
+
+    // A provider that the turn does not use may be used up; the project's ceiling holds beside the bundle's.
+    post("/policies/budget", json!({"bundle_id": "app", "provider": "brave", "usd_per_day": 0})).await;
+    post("/policies/budget", json!({"bundle_id": "app", "provider": "openai", "usd_per_day": 5})).await;
+    post("/policies/budget", json!({"bundle_id": "*", "provider": "openai", "usd_per_day": 0.6})).await;
+    let begin = |key: &str, usd: Value| {
+        let body = json!({"user_id": "otto", "bundle_id": "app", "estimate": {"requests": 0, "usd": usd}});
+        admin.post("/v1/turns").key(key).json(&body)
+    };
+    begin("a", json!({"openai": 0.5})).send().await.expect(201);
+    let refused = begin("b", json!({"openai": 0.2})).send().await.detail(429);
+    assert_eq!(
+        (&refused["error"], &refused["denied_by"], &refused["provider"], &refused["reason"]),
+        (&json!("budget_exceeded"), &json!("budget"), &json!("openai"), &json!("usd_per_day"))
+    );
+    begin("c", json!({"openai": 0.1})).send().await.expect(201);
+    assert_eq!(begin("d", json!({"brave": 0.01})).send().await.detail(429)["provider"], "brave");
+    let check = json!({"bundle_id": "app", "provider": "openai"});
+    let check = admin.post(&format!("{CP}/budgets/check")).json(&check).send().await.expect(200);
+    assert_eq!((&check["bundle_id"], &check["violations"]), (&json!("app"), &json!(["usd_per_day"])));
+    assert_eq!(check["budgets"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn the_limiter_is_for_admins_of_the_tenant_for_a_key_alone_and_for_the_operator() {
+    let world = World::open().await;
+    let admin = world.tenant().await;
+    let body = json!({"user_id": "maria", "bundle_id": "app", "lock_id": "l"});
+    let path = format!("{CP}/limiter/admit");
+
+    assert_eq!(world.request("POST", &path).json(&body).send().await.status, 401);
+    assert_eq!(admin.member().await.post(&path).json(&body).send().await.status, 403);
+    let bearer = format!("Bearer {}", admin.api_key);
+    world.request("POST", &path).header("authorization", bearer).json(&body).send().await.expect(200);
+    let mut named = body.clone();
+    named["tenant"] = json!(admin.tenant_id);
+    let again = world.operator("POST", &path).json(&named).send().await.expect(200);
+    assert_eq!(again["snapshot"]["in_flight"], 1, "the same lock of the same tenant");
+    let stranger = world.tenant().await.post(&path).json(&named).send().await;
+    assert_eq!(stranger.status, 404, "another tenant's id");
+}
+
+#[tokio::test]
 async fn turns_are_the_tenants_own() {
     let world = World::open().await;
     let (admin, stranger) = (world.tenant().await, world.tenant().await);

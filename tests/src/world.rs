@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use bespin_access::PlatformKeys;
-use bespin_edge::Deps;
+use bespin_edge::{Deps, Settings};
 use bespin_embedded::{Embedded, Faults};
 use bespin_entitlements::{DailyLimits, Plan, Subscription, SubscriptionStatus};
 use bespin_fn_daily_brief_scheduler::{Scheduled, SchedulerError};
 use bespin_local::{Cloud, EventSource, LocalSettings};
 use bespin_metering::{EventDefinition, LedgerEntry, LedgerListing, MeteredEvent, Usage};
+use bespin_payments::{StripeSettings, WebhookSecret};
 use bespin_primitives::{
     BillingPeriod, Clock, OsRandom, Random, SystemClock, TenantId, Timestamp, parse_date,
 };
@@ -22,6 +23,9 @@ use crate::{Actor, NOON, Request};
 /// The key of the platform's operator.
 const OPERATOR_KEY: &str = "the key of the operator";
 
+/// What the payment provider signs its events with: the secret of the contract's worked example.
+pub const STRIPE_SECRET: &str = "whsec_spec_example_A1";
+
 /// The whole product in memory. Each specification has a world of its own.
 #[derive(Debug, Clone)]
 pub struct World {
@@ -34,10 +38,12 @@ impl World {
         Self::open_with(Self::settings()).await
     }
 
-    /// The settings of a world: a test clock, and a key for the operator.
+    /// The settings of a world: a test clock, a key for the operator, and a secret of the payment provider.
     pub fn settings() -> LocalSettings {
         let platform_keys = PlatformKeys::parse(OPERATOR_KEY, "").unwrap();
-        LocalSettings { test_clock: true, platform_keys, ..LocalSettings::default() }
+        let secrets = WebhookSecret::parse(STRIPE_SECRET).into_iter().collect();
+        let stripe = StripeSettings { secrets, ..StripeSettings::default() };
+        LocalSettings { test_clock: true, platform_keys, stripe, ..LocalSettings::default() }
     }
 
     /// A world with other settings.
@@ -72,6 +78,17 @@ impl World {
     #[must_use]
     pub fn another(&self, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         Self { cloud: Arc::new(self.cloud.another(clock, random)) }
+    }
+
+    /// Another process that was told something else.
+    #[must_use]
+    pub fn another_with(
+        &self,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
+        Self { cloud: Arc::new(self.cloud.another_with(clock, random, change)) }
     }
 
     /// The joined parts, for looking behind the requests.

@@ -68,8 +68,20 @@ impl Cloud {
     /// Another process over the same embedded stores: the same settings and secrets, but caches and faults of its own.
     #[must_use]
     pub fn another(&self, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+        self.another_with(clock, random, |_| ())
+    }
+
+    /// The same with other settings.
+    #[must_use]
+    pub fn another_with(
+        &self,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let embedded = Embedded::new(self.embedded.dynamodb().clone(), self.embedded.sqs().clone());
-        let settings = Settings::clone(&self.deps.settings);
+        let mut settings = Settings::clone(&self.deps.settings);
+        change(&mut settings);
         let deps = Deps::new(&embedded.connection(), settings, clock.clone(), random);
         Self::joined(embedded, deps, clock, None, self.test_clock)
     }

@@ -298,23 +298,8 @@ pub(crate) const ROUTES: [Route; 40] = [
 
 const RUN_TURNS: Roles = Roles::AdminOnly("run turns");
 
-/// The limiter, budgets and turns of the tenant's own users. The contract gives some of them two addresses. In this order a
-/// lock is there until it is released.
-const TURNS: [Route; 21] = [
-    Route::of_turn("POST", "/api/admin/control-plane/limiter/admit", Some(a_lock)),
-    Route::of_turn("POST", "/api/admin/control-plane/limiter/heartbeat", Some(a_lock)),
-    Route::of_turn("POST", "/api/admin/control-plane/limiter/commit", Some(a_place)),
-    Route::of_turn("POST", "/api/admin/control-plane/limiter/release", Some(a_lock)),
-    Route::of_turn("POST", "/api/admin/control-plane/budgets/check", Some(a_place)),
-    Route::of_turn("POST", "/api/admin/control-plane/budgets/commit", Some(a_cost)),
-    Route::of_turn("GET", "/api/admin/control-plane/budgets/{bundle_id}/{provider}/spend", None),
-    Route::of_turn("POST", "/api/v1/admin/control-plane/limiter/admit", Some(a_lock)),
-    Route::of_turn("POST", "/api/v1/admin/control-plane/limiter/heartbeat", Some(a_lock)),
-    Route::of_turn("POST", "/api/v1/admin/control-plane/limiter/commit", Some(a_place)),
-    Route::of_turn("POST", "/api/v1/admin/control-plane/limiter/release", Some(a_lock)),
-    Route::of_turn("POST", "/api/v1/admin/control-plane/budgets/check", Some(a_place)),
-    Route::of_turn("POST", "/api/v1/admin/control-plane/budgets/commit", Some(a_cost)),
-    Route::of_turn("GET", "/api/v1/admin/control-plane/budgets/{bundle_id}/{provider}/spend", None),
+/// Turns of the tenant's own users.
+const TURNS: [Route; 7] = [
     Route { keyed: true, success: 201, ..Route::of_turn("POST", "/v1/turns", Some(a_place)) },
     Route::of_turn("GET", "/v1/turns/{turn_id}", None),
     Route::of_turn("POST", "/v1/turns/{turn_id}/settle", Some(|_| json!({"tokens": 5}))),
@@ -328,14 +313,20 @@ fn a_place(_: &Objects) -> Value {
     json!({"user_id": "maria", "bundle_id": "app", "policy": {}})
 }
 
-/// The lock of the objects, which is there.
-fn a_lock(_: &Objects) -> Value {
-    json!({"user_id": "otto", "bundle_id": "app", "lock_id": "lock", "policy": {"max_concurrent": 9}})
-}
+/// Where the routes of the control plane begin.
+const CONTROL_PLANE: [&str; 2] = ["/api/admin/control-plane", "/api/v1/admin/control-plane"];
 
-fn a_cost(_: &Objects) -> Value {
-    json!({"bundle_id": "app", "provider": "openai", "usd": 0.5})
-}
+/// Its routes, for whoever shows one of three kinds of credentials (control-plane.md 10.2). `specs/control` and `specs/turns`
+/// say what it takes to call them.
+const OF_CONTROL_PLANE: [(&str, &str); 7] = [
+    ("POST", "/limiter/admit"),
+    ("POST", "/limiter/heartbeat"),
+    ("POST", "/limiter/release"),
+    ("POST", "/limiter/commit"),
+    ("POST", "/budgets/check"),
+    ("POST", "/budgets/commit"),
+    ("GET", "/budgets/{bundle_id}/{provider}/spend"),
+];
 
 /// `GET /v1/briefs/latest`: as `/v1/briefs/{date}`, but of no object.
 pub(crate) const LATEST_BRIEF: Route = Route {
@@ -495,9 +486,6 @@ impl Objects {
             let turn = admin.post("/v1/turns").key(&key).json(&body).send().await.expect(201);
             turn["turn_id"].as_str().unwrap().clone_into(id);
         }
-        let limiter = "/api/v1/admin/control-plane/limiter/admit";
-        let body = json!({"user_id": "otto", "bundle_id": "app", "lock_id": "lock", "policy": {"max_concurrent": 9}});
-        admin.post(limiter).json(&body).send().await.expect(200);
         let webhook = admin.request("PUT", "/v1/notifications/webhook");
         let webhook = webhook.json(&json!({"url": "https://example.com/hooks"})).send().await.expect(201);
         let secret_id = webhook["secrets"][0]["secret_id"].as_str().unwrap().to_owned();
@@ -529,7 +517,6 @@ impl Route {
         let path = path.replace("{conversation_id}", &objects.conversation_id);
         let path = path.replace("{secret_id}", &objects.secret_id);
         let path = path.replace("{delivery_id}", &objects.delivery_id);
-        let path = path.replace("{bundle_id}", "app").replace("{provider}", "openai");
         let [shown, settled, cancelled] = &objects.turn_ids;
         let turn_id = match path.rsplit('/').next() {
             Some("settle") => settled,
@@ -638,7 +625,13 @@ async fn the_list_of_routes_is_the_published_one() {
     let guarded: BTreeSet<_> = all().map(|route| named((route.method, route.path))).collect();
     let of_operator: BTreeSet<_> = ADMIN.iter().map(|route| named((route.method, route.path))).collect();
     assert_eq!(open, OPEN.map(named).into());
-    assert_eq!(published, &(&guarded | &open) | &of_operator);
+    let of_control_plane: BTreeSet<_> = CONTROL_PLANE
+        .iter()
+        .flat_map(|prefix| {
+            OF_CONTROL_PLANE.map(|(method, path)| (method.to_owned(), format!("{prefix}{path}")))
+        })
+        .collect();
+    assert_eq!(published, &(&(&guarded | &open) | &of_operator) | &of_control_plane);
     for (method, path) in &of_operator {
         let operation = &document["paths"][path][method.to_ascii_lowercase()];
         assert_eq!(operation["security"], json!([{"platformAdminKey": []}]), "{method} {path}");
