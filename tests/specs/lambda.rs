@@ -5,7 +5,7 @@
 use std::{num::NonZeroU32, sync::Arc};
 
 use axum::Router;
-use bespin_access::{Pepper, PlatformKeys};
+use bespin_access::{ConsoleKey, Pepper, PlatformKeys};
 use bespin_edge::{Deps, Settings};
 use bespin_embedded::Embedded;
 use bespin_primitives::{OsRandom, SystemClock};
@@ -48,6 +48,9 @@ impl Deployment {
             per_tenant_per_second: None,
             per_address_per_second: None,
             auth_failures_per_minute: None,
+            console_key: ConsoleKey::parse("the key of the console"),
+            console_may_scan: false,
+            playground: true,
             brief_runs_queue_url: None,
         };
         // As `Edge::from_env` makes it.

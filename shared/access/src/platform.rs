@@ -65,10 +65,11 @@ impl PlatformAccess {
     }
 }
 
-/// A tenant, as the operator of the platform sees it. Only [`PlatformAccess::over`] makes one.
+/// A tenant, as the operator of the platform sees it. Only [`PlatformAccess::over`] makes one, and, for looking,
+/// [`ConsoleAccess::over`](crate::ConsoleAccess::over).
 #[derive(Debug, Clone)]
 pub struct OperatedTenant {
-    tenant_id: TenantId,
+    pub(crate) tenant_id: TenantId,
 }
 
 /// The proof that one tenant's rows may be read or written: of a caller in the tenant, or of the operator.

@@ -11,13 +11,15 @@ mod chunk;
 mod enqueue;
 mod id;
 mod notification;
+mod observed;
 mod outbox;
 mod prefs;
 mod recipients;
 mod run;
 
 pub use enqueue::Driver;
-pub use notification::{Notification, NotificationType, Status};
+pub use notification::{Envelope, Notification, NotificationType, Status};
+pub use observed::SavedPrefs;
 pub use outbox::{Listing, MAX_EXAMINED, Notifications};
 pub use prefs::{DeliveryMethod, Prefs};
 pub use run::{Counts, Run, RunOrder};
