@@ -19,8 +19,8 @@ use crate::{
 
 /// How many rows are read at a time.
 const PAGE: usize = 1_000;
-/// After so many bytes a part ends: a Lambda answers with 6 MB at most.
-const PART_BYTES: usize = 4_000_000;
+/// After so many bytes a part ends: a Lambda answers with 6 MB at most, and a page has 3 MB of values at most.
+const PART_BYTES: usize = 2_000_000;
 /// After so many pages a part ends: a Lambda has half a minute at most.
 const PART_PAGES: usize = 40;
 

@@ -2,14 +2,17 @@
 
 use std::collections::VecDeque;
 
-use bespin_access::{ConsoleAccess, OperatedTenant, Tenant};
+use bespin_access::{ConsoleAccess, OperatedTenant, Tenant, User};
 use bespin_audit::AuditScope;
-use bespin_kpi::KpiListing;
-use bespin_metering::LedgerListing;
-use bespin_primitives::{BillingPeriod, KpiId, TenantId, Timestamp};
+use bespin_conversations::{Conversation, Exchange};
+use bespin_entitlements::Subscription;
+use bespin_kpi::{Kpi, KpiListing, Point};
+use bespin_metering::{LedgerEntry, LedgerListing};
+use bespin_notifications::{Envelope, SavedPrefs};
+use bespin_primitives::{BillingPeriod, ConversationId, KpiId, TenantId, Timestamp, UserId};
 use bespin_recording::KeptKey;
 use bespin_table::{Cursor, Key, TableError, keys};
-use futures::future::try_join;
+use futures::future::{BoxFuture, try_join};
 
 use crate::{
     Kind, Observation, Page, Place,
@@ -49,6 +52,9 @@ enum Node {
     /// Is rows; none where it is of no interest. Without a place it is all that the level has.
     Rows(Vec<Row>, Option<Cursor>),
 }
+
+/// Items, and whether there are more.
+type Items = (Vec<Node>, bool);
 
 /// A level that is being walked.
 struct Open {
@@ -110,7 +116,8 @@ impl<'a> Walk<'a> {
     pub(crate) async fn over(mut self, tenants: &[Tenant]) -> Result<Page, TableError> {
         let mut top = Open::at(Level::top(self.kind, None), Step::default());
         if top.level == Level::Tenants {
-            top.ahead = tenants.iter().map(|tenant| Node::Branch(place_of(tenant))).collect();
+            top.ahead =
+                tenants.iter().map(|tenant| Node::Branch(Cursor::behind(&place_of(tenant)))).collect();
             top.more = false;
         }
         self.open.push(top);
@@ -170,159 +177,226 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn over_tenant(&self, tenant: TenantId) -> OperatedTenant {
+    fn scope(&self, tenant: TenantId) -> OperatedTenant {
         self.access.over(tenant)
     }
 
-    /// Items of a level behind a place, and whether there are more.
-    async fn items(
+    /// Items of a level behind a place, and whether there are more. Each kind of level is read by a future of its own, on the
+    /// heap: one that could make all of these reads would be too large for the stack of a thread.
+    fn items(
         &self,
         level: Level,
         after: Option<Cursor>,
         limit: usize,
-    ) -> Result<(Vec<Node>, bool), TableError> {
-        let stores = &self.seen.stores;
-        let branches = level.leads_on(self.kind);
-        let node = |place: Key, row: &dyn Fn() -> Row| {
-            let place = Cursor::behind(&place);
-            if branches { Node::Branch(place) } else { Node::Rows(vec![row()], Some(place)) }
-        };
+    ) -> BoxFuture<'_, Result<Items, TableError>> {
         match level {
-            Level::Tenants => {
-                let (tenants, next) = stores.tenants.page(limit, after).await?;
-                let node = |tenant: &Tenant| match branches {
-                    true => Node::Branch(place_of(tenant)),
-                    false => Node::Rows(vec![row::tenant(tenant)], Some(place_of(tenant))),
-                };
-                Ok((tenants.iter().map(node).collect(), next.is_some()))
-            }
-            Level::Tenant(tenant) => {
-                let found = stores.tenants.find(tenant).await?;
-                Ok((vec![Node::Rows(found.iter().map(row::tenant).collect(), None)], false))
-            }
-            Level::Catalogue => {
-                let catalogue = stores.entitlements.catalogue().await?;
-                Ok((vec![Node::Rows(row::of_catalogue(self.kind, &catalogue), None)], false))
-            }
-            Level::Everything(tenant) => self.kept_keys(tenant, after).await,
-            Level::Users(tenant) => {
-                let (users, next) = stores.tenants.users(&self.over_tenant(tenant), limit, after).await?;
-                let node = users.iter().map(|user| {
-                    node(keys::user_by_creation(tenant, user.created_at, user.id), &|| row::user(user))
-                });
-                Ok((node.collect(), next.is_some()))
-            }
-            Level::Kpis(tenant) => {
-                let listing = KpiListing { limit, offset: 0, after };
-                let (kpis, next) = stores.kpis.list(&self.over_tenant(tenant), listing).await?;
-                let node = kpis.iter().map(|kpi| {
-                    node(keys::kpi_by_creation(tenant, kpi.created_at, kpi.id), &|| row::kpi(tenant, kpi))
-                });
-                Ok((node.collect(), next.is_some()))
-            }
-            Level::Points(tenant, kpi) => self.points(tenant, kpi, after).await,
-            Level::Briefs(tenant) => {
-                let (briefs, next) = stores.briefs.page(&self.over_tenant(tenant), limit, after).await?;
-                let node = |brief: &bespin_briefs::StoredBrief| {
-                    let place = Cursor::behind(&keys::brief(tenant, brief.date));
-                    Ok(Node::Rows(vec![row::brief(tenant, brief)?], Some(place)))
-                };
-                Ok((briefs.iter().map(node).collect::<Result<_, TableError>>()?, next.is_some()))
-            }
-            Level::Months(tenant) => {
-                let (months, next) = stores.metering.months(&self.over_tenant(tenant), limit, after).await?;
-                let node = |usage: &bespin_metering::Usage| {
-                    let place = Cursor::behind(&keys::usage(tenant, usage.period()));
-                    if branches {
-                        return Ok(Node::Branch(place));
-                    }
-                    Ok(Node::Rows(row::roll_ups(tenant, usage)?, Some(place)))
-                };
-                Ok((months.iter().map(node).collect::<Result<_, TableError>>()?, next.is_some()))
-            }
-            Level::Ledger(tenant, period) => {
-                let scope = self.over_tenant(tenant);
-                let (entries, next) = self.ledger(&scope, period, limit, after).await?;
-                let node = entries.iter().map(|entry| {
-                    let place = keys::ledger_entry(tenant, entry.created_at, entry.id);
-                    node(place, &|| row::ledger_entry(entry))
-                });
-                Ok((node.collect(), next))
-            }
-            Level::Audited(tenant, period) => self.audited(tenant, period, limit, after).await,
-            Level::Prefs(tenant) => {
-                let scope = self.over_tenant(tenant);
-                let (saved, next) = stores.notifications.saved_prefs(&scope, limit, after).await?;
-                let node = |saved: &bespin_notifications::SavedPrefs| {
-                    Node::Rows(vec![row::prefs(tenant, saved)], Some(saved.place.clone()))
-                };
-                Ok((saved.iter().map(node).collect(), next.is_some()))
-            }
-            Level::Outbox(tenant, user) => {
-                let scope = self.over_tenant(tenant);
-                let (found, next) = stores.notifications.outbox_of(&scope, user, limit, after).await?;
-                let node = found.iter().map(|envelope| {
-                    let place = keys::notification(tenant, user, envelope.id);
-                    node(place, &|| row::notification(tenant, user, envelope))
-                });
-                Ok((node.collect(), next.is_some()))
-            }
-            Level::Conversations(tenant, user) => {
-                let scope = self.over_tenant(tenant);
-                let (found, next) = stores.conversations.of_user(&scope, user, limit, after).await?;
-                let node = found.iter().map(|one| {
-                    let place = keys::conversation_by_creation(tenant, user, one.created_at, one.id);
-                    node(place, &|| row::conversation(tenant, user, one))
-                });
-                Ok((node.collect(), next.is_some()))
-            }
+            Level::Tenants => Box::pin(self.tenants(limit, after)),
+            Level::Tenant(tenant) => Box::pin(self.one_tenant(tenant)),
+            Level::Catalogue => Box::pin(self.catalogue()),
+            Level::Everything(tenant) => Box::pin(self.kept_keys(tenant, after)),
+            Level::Users(tenant) => Box::pin(self.users(tenant, limit, after)),
+            Level::Kpis(tenant) => Box::pin(self.kpis(tenant, limit, after)),
+            Level::Points(tenant, kpi) => Box::pin(self.points(tenant, kpi, after)),
+            Level::Briefs(tenant) => Box::pin(self.briefs(tenant, limit, after)),
+            Level::Months(tenant) => Box::pin(self.months(tenant, limit, after)),
+            Level::Ledger(tenant, period) => Box::pin(self.ledger(tenant, period, limit, after)),
+            Level::Audited(tenant, period) => Box::pin(self.audited(tenant, period, limit, after)),
+            Level::Prefs(tenant) => Box::pin(self.prefs(tenant, limit, after)),
+            Level::Outbox(tenant, user) => Box::pin(self.outbox(tenant, user, limit, after)),
+            Level::Conversations(tenant, user) => Box::pin(self.conversations(tenant, user, limit, after)),
             Level::Exchanges(tenant, user, conversation) => {
-                let scope = self.over_tenant(tenant);
-                // Each exchange is two rows.
-                let (found, next) = stores
-                    .conversations
-                    .newest_exchanges(&scope, conversation, limit.div_ceil(2), after)
-                    .await?;
-                let node = found.iter().map(|exchange| {
-                    let place =
-                        keys::exchange(tenant, conversation, exchange.created_at, exchange.question_id);
-                    let rows = row::messages(tenant, user, conversation, exchange);
-                    Node::Rows(rows, Some(Cursor::behind(&place)))
-                });
-                Ok((node.collect(), next.is_some()))
+                Box::pin(self.exchanges(tenant, user, conversation, limit, after))
             }
-            Level::Subscription(tenant) => {
-                let scope = self.over_tenant(tenant);
-                let account = stores.entitlements.account(&scope, self.now.period()).await?;
-                let row = |subscription| row::subscription(tenant, subscription, self.now);
-                Ok((vec![Node::Rows(account.subscription.iter().map(row).collect(), None)], false))
-            }
+            Level::Subscription(tenant) => Box::pin(self.subscription(tenant)),
         }
     }
 
-    async fn points(
+    /// An item that leads on where `leads_on`, and otherwise is one row.
+    fn node(leads_on: bool, place: Key, row: impl FnOnce() -> Row) -> Node {
+        let place = Cursor::behind(&place);
+        if leads_on { Node::Branch(place) } else { Node::Rows(vec![row()], Some(place)) }
+    }
+
+    async fn tenants(&self, limit: usize, after: Option<Cursor>) -> Result<Items, TableError> {
+        let (tenants, next) = self.seen.stores.tenants.page(limit, after).await?;
+        let leads_on = Level::Tenants.leads_on(self.kind);
+        let node = |tenant: &Tenant| Self::node(leads_on, place_of(tenant), || row::tenant(tenant));
+        Ok((tenants.iter().map(node).collect(), next.is_some()))
+    }
+
+    async fn one_tenant(&self, tenant: TenantId) -> Result<Items, TableError> {
+        let found = self.seen.stores.tenants.find(tenant).await?;
+        Ok((vec![Node::Rows(found.iter().map(row::tenant).collect(), None)], false))
+    }
+
+    async fn catalogue(&self) -> Result<Items, TableError> {
+        let catalogue = self.seen.stores.entitlements.catalogue().await?;
+        Ok((vec![Node::Rows(row::of_catalogue(self.kind, &catalogue), None)], false))
+    }
+
+    async fn users(
         &self,
         tenant: TenantId,
-        kpi: KpiId,
+        limit: usize,
         after: Option<Cursor>,
-    ) -> Result<(Vec<Node>, bool), TableError> {
+    ) -> Result<Items, TableError> {
+        let (users, next) = self.seen.stores.tenants.users(&self.scope(tenant), limit, after).await?;
+        let leads_on = Level::Users(tenant).leads_on(self.kind);
+        let node = |user: &User| {
+            let place = keys::user_by_creation(tenant, user.created_at, user.id);
+            Self::node(leads_on, place, || row::user(user))
+        };
+        Ok((users.iter().map(node).collect(), next.is_some()))
+    }
+
+    async fn kpis(&self, tenant: TenantId, limit: usize, after: Option<Cursor>) -> Result<Items, TableError> {
+        let listing = KpiListing { limit, offset: 0, after };
+        let (kpis, next) = self.seen.stores.kpis.list(&self.scope(tenant), listing).await?;
+        let leads_on = Level::Kpis(tenant).leads_on(self.kind);
+        let node = |kpi: &Kpi| {
+            let place = keys::kpi_by_creation(tenant, kpi.created_at, kpi.id);
+            Self::node(leads_on, place, || row::kpi(tenant, kpi))
+        };
+        Ok((kpis.iter().map(node).collect(), next.is_some()))
+    }
+
+    async fn points(&self, tenant: TenantId, kpi: KpiId, after: Option<Cursor>) -> Result<Items, TableError> {
         let before = after.and_then(|place| keys::point_of_place(place.sk()));
-        let points = self.seen.stores.kpis.points_before(&self.over_tenant(tenant), kpi, before).await?;
-        let more = !points.is_empty();
-        let node = points.iter().map(|point| {
-            let place = Cursor::behind(&keys::series_leaf(tenant, kpi, point.at()));
-            Node::Rows(vec![row::point(tenant, kpi, point)], Some(place))
-        });
-        Ok((node.collect(), more))
+        let points = self.seen.stores.kpis.points_before(&self.scope(tenant), kpi, before).await?;
+        let node = |point: &Point| {
+            Self::node(false, keys::series_leaf(tenant, kpi, point.at()), || row::point(tenant, kpi, point))
+        };
+        Ok((points.iter().map(node).collect(), !points.is_empty()))
+    }
+
+    async fn briefs(
+        &self,
+        tenant: TenantId,
+        limit: usize,
+        after: Option<Cursor>,
+    ) -> Result<Items, TableError> {
+        let (briefs, next) = self.seen.stores.briefs.page(&self.scope(tenant), limit, after).await?;
+        let mut items = Vec::with_capacity(briefs.len());
+        for brief in &briefs {
+            let row = row::brief(tenant, brief)?;
+            items.push(Self::node(false, keys::brief(tenant, brief.date), || row));
+        }
+        Ok((items, next.is_some()))
+    }
+
+    async fn months(
+        &self,
+        tenant: TenantId,
+        limit: usize,
+        after: Option<Cursor>,
+    ) -> Result<Items, TableError> {
+        let (months, next) = self.seen.stores.metering.months(&self.scope(tenant), limit, after).await?;
+        let leads_on = Level::Months(tenant).leads_on(self.kind);
+        let mut items = Vec::with_capacity(months.len());
+        for usage in &months {
+            let place = Cursor::behind(&keys::usage(tenant, usage.period()));
+            items.push(match leads_on {
+                true => Node::Branch(place),
+                false => Node::Rows(row::roll_ups(tenant, usage)?, Some(place)),
+            });
+        }
+        Ok((items, next.is_some()))
     }
 
     async fn ledger(
+        &self,
+        tenant: TenantId,
+        period: BillingPeriod,
+        limit: usize,
+        after: Option<Cursor>,
+    ) -> Result<Items, TableError> {
+        let (entries, more) = self.entries(&self.scope(tenant), period, limit, after).await?;
+        let node = |entry: &LedgerEntry| {
+            let place = keys::ledger_entry(tenant, entry.created_at, entry.id);
+            Self::node(false, place, || row::ledger_entry(entry))
+        };
+        Ok((entries.iter().map(node).collect(), more))
+    }
+
+    async fn prefs(
+        &self,
+        tenant: TenantId,
+        limit: usize,
+        after: Option<Cursor>,
+    ) -> Result<Items, TableError> {
+        let scope = self.scope(tenant);
+        let (saved, next) = self.seen.stores.notifications.saved_prefs(&scope, limit, after).await?;
+        let node =
+            |saved: &SavedPrefs| Node::Rows(vec![row::prefs(tenant, saved)], Some(saved.place.clone()));
+        Ok((saved.iter().map(node).collect(), next.is_some()))
+    }
+
+    async fn outbox(
+        &self,
+        tenant: TenantId,
+        user: UserId,
+        limit: usize,
+        after: Option<Cursor>,
+    ) -> Result<Items, TableError> {
+        let scope = self.scope(tenant);
+        let (found, next) = self.seen.stores.notifications.outbox_of(&scope, user, limit, after).await?;
+        let node = |envelope: &Envelope| {
+            let place = keys::notification(tenant, user, envelope.id);
+            Self::node(false, place, || row::notification(tenant, user, envelope))
+        };
+        Ok((found.iter().map(node).collect(), next.is_some()))
+    }
+
+    async fn conversations(
+        &self,
+        tenant: TenantId,
+        user: UserId,
+        limit: usize,
+        after: Option<Cursor>,
+    ) -> Result<Items, TableError> {
+        let scope = self.scope(tenant);
+        let (found, next) = self.seen.stores.conversations.of_user(&scope, user, limit, after).await?;
+        let leads_on = Level::Conversations(tenant, user).leads_on(self.kind);
+        let node = |one: &Conversation| {
+            let place = keys::conversation_by_creation(tenant, user, one.created_at, one.id);
+            Self::node(leads_on, place, || row::conversation(tenant, user, one))
+        };
+        Ok((found.iter().map(node).collect(), next.is_some()))
+    }
+
+    /// Each exchange is two rows.
+    async fn exchanges(
+        &self,
+        tenant: TenantId,
+        user: UserId,
+        conversation: ConversationId,
+        limit: usize,
+        after: Option<Cursor>,
+    ) -> Result<Items, TableError> {
+        let (scope, half) = (self.scope(tenant), limit.div_ceil(2));
+        let stores = &self.seen.stores;
+        let (found, next) = stores.conversations.newest_exchanges(&scope, conversation, half, after).await?;
+        let node = |exchange: &Exchange| {
+            let place = keys::exchange(tenant, conversation, exchange.created_at, exchange.question_id);
+            let rows = row::messages(tenant, user, conversation, exchange);
+            Node::Rows(rows, Some(Cursor::behind(&place)))
+        };
+        Ok((found.iter().map(node).collect(), next.is_some()))
+    }
+
+    async fn subscription(&self, tenant: TenantId) -> Result<Items, TableError> {
+        let account = self.seen.stores.entitlements.account(&self.scope(tenant), self.now.period()).await?;
+        let row = |subscription: &Subscription| row::subscription(tenant, subscription, self.now);
+        Ok((vec![Node::Rows(account.subscription.iter().map(row).collect(), None)], false))
+    }
+
+    async fn entries(
         &self,
         scope: &OperatedTenant,
         period: BillingPeriod,
         limit: usize,
         after: Option<Cursor>,
-    ) -> Result<(Vec<bespin_metering::LedgerEntry>, bool), TableError> {
+    ) -> Result<(Vec<LedgerEntry>, bool), TableError> {
         let from = Timestamp::midnight(period.start()).unwrap_or(Timestamp::MIN);
         let listing = LedgerListing { from, event: None, limit, after };
         let (entries, next) = self.seen.stores.metering.entries(scope, listing).await?;
@@ -337,14 +411,14 @@ impl<'a> Walk<'a> {
         period: BillingPeriod,
         limit: usize,
         after: Option<Cursor>,
-    ) -> Result<(Vec<Node>, bool), TableError> {
-        let scope = self.over_tenant(tenant);
+    ) -> Result<Items, TableError> {
+        let scope = self.scope(tenant);
         let of_audit = AuditScope::of_tenant(&scope);
         let audit_pk = of_audit.range(period).pk;
         let in_audit =
             after.as_ref().map(|place| Cursor::behind(&Key { pk: audit_pk, sk: place.sk().to_owned() }));
         let ((entries, more_entries), (changes, more_changes)) = try_join(
-            self.ledger(&scope, period, limit, after),
+            self.entries(&scope, period, limit, after),
             self.seen.stores.audit.entries(&of_audit, period, limit, in_audit),
         )
         .await?;
@@ -377,11 +451,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Keys that were used, found by looking through the table; none where that may not be done.
-    async fn kept_keys(
-        &self,
-        tenant: Option<TenantId>,
-        after: Option<Cursor>,
-    ) -> Result<(Vec<Node>, bool), TableError> {
+    async fn kept_keys(&self, tenant: Option<TenantId>, after: Option<Cursor>) -> Result<Items, TableError> {
         if !self.seen.may_scan {
             return Ok((Vec::new(), false));
         }
@@ -400,7 +470,7 @@ impl<'a> Walk<'a> {
 }
 
 /// Where a tenant stands among all.
-fn place_of(tenant: &Tenant) -> Cursor {
+fn place_of(tenant: &Tenant) -> Key {
     let row = keys::tenant_by_creation(tenant.id, tenant.created_at);
-    Cursor::behind(&Key { pk: keys::all_tenants().pk, sk: row.sk })
+    Key { pk: keys::all_tenants().pk, sk: row.sk }
 }
