@@ -7,6 +7,8 @@ import { SCHEMES, WIDTHS, busyTenant, close, connect, connected, inspect, tenant
 
 after(close);
 
+const quick = (page, name) => page.locator("#quick").getByRole("button", { name, exact: true });
+
 const sent = async (page, action, answer) => {
   await action();
   await page.locator(".message.assistant .said", { hasText: answer }).last().waitFor();
@@ -21,7 +23,7 @@ test("credentials connect, each quick button is answered, and cards are readable
   assert.match(await page.locator("#usage").innerText(), /Chat\s+0\/100/);
   assert.match(await page.locator("#credits").innerText(), /Starter/);
 
-  await sent(page, () => page.getByRole("button", { name: "Today's Brief" }).click(), "Here's your brief");
+  await sent(page, () => quick(page, "Today's Brief").click(), "Here's your brief");
   const brief = page.locator(".card").last();
   assert.match(await brief.innerText(), /3 KPIs: 2 up, 1 down, 0 flat/);
   assert.match(await brief.locator("tbody").innerText(), /▲|▼/);
@@ -29,10 +31,10 @@ test("credentials connect, each quick button is answered, and cards are readable
   await brief.getByText("JSON").click();
   assert.equal(JSON.parse(await brief.locator("pre").innerText()).type, "brief");
 
-  await sent(page, () => page.getByRole("button", { name: "KPIs", exact: true }).click(), "Found 4 KPI(s):");
+  await sent(page, () => quick(page, "KPIs").click(), "Found 4 KPI(s):");
   assert.match(await page.locator(".card", { hasText: "MRR" }).last().innerText(), /24,.*GBP/);
-  await sent(page, () => page.getByRole("button", { name: "Outbox" }).click(), "Found 3 notification(s)");
-  await sent(page, () => page.getByRole("button", { name: "Help" }).click(), "Available commands:");
+  await sent(page, () => quick(page, "Outbox").click(), "Found 3 notification(s)");
+  await sent(page, () => quick(page, "Help").click(), "Available commands:");
   await sent(page, async () => {
     await page.getByLabel("Message", { exact: true }).fill("kpi:MRR");
     await page.keyboard.press("Enter");
@@ -43,7 +45,7 @@ test("credentials connect, each quick button is answered, and cards are readable
   await page.locator("#conversations button").first().waitFor();
   assert.equal(await page.locator("#conversations button").count(), 1, "one conversation");
   await page.getByRole("button", { name: "New" }).click();
-  await sent(page, () => page.getByRole("button", { name: "Help" }).click(), "Available commands:");
+  await sent(page, () => quick(page, "Help").click(), "Available commands:");
   assert.equal(await page.locator("#conversations button").count(), 2);
   await page.locator("#conversations button").last().click();
   await page.locator(".message", { hasText: "Summary for KPI" }).waitFor();
@@ -61,15 +63,15 @@ test("usage warns from 80 % and says when the limit is reached", async () => {
   const chat = page.locator("#usage dd").first();
   assert.equal(await chat.innerText(), "3/5");
 
-  await sent(page, () => page.getByRole("button", { name: "Help" }).click(), "Available");
+  await sent(page, () => quick(page, "Help").click(), "Available");
   assert.equal(await chat.innerText(), "4/5 (!)");
   assert.equal(await chat.getAttribute("class"), "warn");
   await inspect(page, "playground-warning", { width: 1280, scheme: "light" });
-  await sent(page, () => page.getByRole("button", { name: "Help" }).click(), "Available");
+  await sent(page, () => quick(page, "Help").click(), "Available");
   await page.locator("#usage dd", { hasText: "5/5 (LIMIT)" }).waitFor();
   assert.equal(await chat.getAttribute("class"), "bad");
 
-  await page.getByRole("button", { name: "Help" }).click();
+  await quick(page, "Help").click();
   await page.locator("#error", { hasText: "quota_exceeded" }).waitFor();
   await inspect(page, "playground-limit", { width: 1280, scheme: "light" });
   assert.deepEqual(complaints([429]), []);
@@ -86,7 +88,7 @@ test("credits warn from 80 % of the plan and say when it is used up", async () =
   const credits = page.locator("#credits dd").nth(1);
   assert.equal(await credits.innerText(), "7 / 10");
 
-  await sent(page, () => page.getByRole("button", { name: "Help" }).click(), "Available");
+  await sent(page, () => quick(page, "Help").click(), "Available");
   assert.equal(await credits.innerText(), "8 / 10 (!)");
   assert.equal(await credits.getAttribute("class"), "warn");
   for (let n = 0; n < 2; n += 1) await made.say("help");
@@ -143,7 +145,7 @@ test("everything can be reached and done by the keyboard, and the focus is seen"
   const { page, complaints, end } = await visitor();
   await page.goto("/ui");
   const seen = [];
-  for (let n = 0; n < 16; n += 1) {
+  for (let n = 0; n < 30; n += 1) {
     await page.keyboard.press("Tab");
     const { name, outline } = await page.evaluate(() => {
       const at = document.activeElement;
@@ -181,7 +183,7 @@ test("on a narrow screen the account is behind a button", async () => {
   await page.keyboard.press("Escape");
   assert.equal(await page.getByLabel("Tenant ID").isVisible(), false);
   assert.equal(await page.evaluate(() => document.activeElement.id), "menu");
-  await sent(page, () => page.getByRole("button", { name: "Today's Brief" }).click(), "Here's your brief");
+  await sent(page, () => quick(page, "Today's Brief").click(), "Here's your brief");
   await page.getByRole("button", { name: "Account" }).click();
   await page.locator("#conversations button").first().click();
   assert.equal(await page.locator("#messages").isVisible(), true);
@@ -232,13 +234,13 @@ test("it looks decent at both widths, by day and by night", async () => {
         await inspect(page, "playground-account", { width, scheme });
         await page.keyboard.press("Escape");
       }
-      await sent(page, () => page.getByRole("button", { name: "Today's Brief" }).click(), "Here's your brief");
+      await sent(page, () => quick(page, "Today's Brief").click(), "Here's your brief");
       await inspect(page, "playground-brief", { width, scheme });
       await sent(page, async () => {
         await page.getByLabel("Message", { exact: true }).fill("kpi:MRR");
         await page.keyboard.press("Enter");
       }, "Summary for KPI");
-      await sent(page, () => page.getByRole("button", { name: "KPIs", exact: true }).click(), "Found 4");
+      await sent(page, () => quick(page, "KPIs").click(), "Found 4");
       await inspect(page, "playground-kpis", { width, scheme });
       assert.deepEqual(complaints(), []);
       await end();

@@ -38,9 +38,9 @@ pub(crate) fn by_day(days: &[(Date, u64)]) -> Result<String, Problem> {
     let label = |x: &f64| {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place among the days")]
         let day = days.get(*x as usize);
-        day.map(|(day, _)| day.format("%d.%m.").to_string()).unwrap_or_default()
+        day.map(|(day, _)| day.format("%-d %b").to_string()).unwrap_or_default()
     };
-    svg((520, 150), |area| {
+    svg((380, 140), |area| {
         let mut chart = ChartBuilder::on(area)
             .margin(4)
             .margin_top(8)
@@ -55,7 +55,7 @@ pub(crate) fn by_day(days: &[(Date, u64)]) -> Result<String, Problem> {
             .bold_line_style(GRID)
             .axis_style(GRID)
             .label_style(("sans-serif", 12).into_font().color(&INK))
-            .x_labels(6)
+            .x_labels(5)
             .y_labels(4)
             .x_label_formatter(&label)
             .y_label_formatter(&|units| crate::text::figure(*units))

@@ -249,7 +249,7 @@ fn credit(account: &Account, catalogue: &Catalogue) -> Result<Option<Credit>, Pr
 /// KPIs with the course of their newest points: one read for each.
 async fn courses(deps: &Deps, scope: &OperatedTenant, kpis: Vec<Kpi>) -> Result<Vec<KpiRow>, Problem> {
     let row = |kpi: Kpi| async move {
-        let mut points = deps.kpis.points_before(scope, kpi.id, None).await?;
+        let (mut points, _) = deps.kpis.points_before(scope, kpi.id, None).await?;
         points.truncate(COURSE);
         let course = match points.first() {
             None => None,
@@ -319,9 +319,9 @@ fn brief(stored: &StoredBrief) -> Result<BriefText, Problem> {
         window_days: number(&content["window_days"]),
         summary: [
             ("KPIs", number(&summary["kpis_considered"])),
-            ("Up", number(&summary["kpis_up"])),
-            ("Down", number(&summary["kpis_down"])),
-            ("Flat", number(&summary["kpis_flat"])),
+            ("up", number(&summary["kpis_up"])),
+            ("down", number(&summary["kpis_down"])),
+            ("flat", number(&summary["kpis_flat"])),
         ],
         highlights: highlights.collect(),
         alerts: alerts.collect(),

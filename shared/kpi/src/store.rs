@@ -220,22 +220,24 @@ impl Kpis {
     }
 
     /// The newest points of a series before an instant, newest first: those of one leaf; none when there are no earlier
-    /// ones. Points of a wide ingest that are not yet in their leaves are not among them. One round trip.
+    /// ones. Also whether there may be any before them. Points of a wide ingest that are not yet in their leaves are not
+    /// among them. One round trip.
     pub async fn points_before(
         &self,
         tenant: &impl TenantScope,
         kpi: KpiId,
         before: Option<Timestamp>,
-    ) -> Result<Vec<Point>, TableError> {
+    ) -> Result<(Vec<Point>, bool), TableError> {
         let until = match before {
             None => Timestamp::MAX,
-            Some(Timestamp::MIN) => return Ok(Vec::new()),
+            Some(Timestamp::MIN) => return Ok((Vec::new(), false)),
             Some(before) => Timestamp::from_micros(before.micros() - 1).unwrap_or(Timestamp::MIN),
         };
-        let Some(leaf) = self.floor_leaf(tenant.tenant_id(), kpi, until).await? else {
-            return Ok(Vec::new());
-        };
-        Ok(leaf.leaf.points().iter().rev().filter(|point| point.at() <= until).cloned().collect())
+        let found = self.floor_leaf(tenant.tenant_id(), kpi, until).await?;
+        let Some(StoredLeaf { key, leaf, .. }) = found else { return Ok((Vec::new(), false)) };
+        let points = leaf.points().iter().rev().filter(|point| point.at() <= until).cloned().collect();
+        // The first leaf covers all of time before the second.
+        Ok((points, key > Timestamp::MIN))
     }
 
     /// The leaf that covers an instant.

@@ -22,7 +22,7 @@ use crate::{
 /// How many rows of a kind are counted at most.
 const MAX_COUNTED: usize = 1_000;
 /// How often the store is asked to count one kind, at most.
-const COUNTING_READS: usize = 30;
+const COUNTING_READS: usize = 60;
 /// How many tenants a count looks at, the newest.
 const COUNTED_TENANTS: usize = 25;
 
@@ -99,7 +99,7 @@ impl Observation {
         Ok((tenants, next.is_some()))
     }
 
-    /// How many rows of a kind these tenants have: at most a thousand are counted, by at most thirty reads. `None` for
+    /// How many rows of a kind these tenants have: at most a thousand are counted, by at most sixty reads. `None` for
     /// what cannot be listed.
     pub async fn count(
         &self,

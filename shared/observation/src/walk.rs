@@ -262,11 +262,11 @@ impl<'a> Walk<'a> {
 
     async fn points(&self, tenant: TenantId, kpi: KpiId, after: Option<Cursor>) -> Result<Items, TableError> {
         let before = after.and_then(|place| keys::point_of_place(place.sk()));
-        let points = self.seen.stores.kpis.points_before(&self.scope(tenant), kpi, before).await?;
+        let (points, more) = self.seen.stores.kpis.points_before(&self.scope(tenant), kpi, before).await?;
         let node = |point: &Point| {
             Self::node(false, keys::series_leaf(tenant, kpi, point.at()), || row::point(tenant, kpi, point))
         };
-        Ok((points.iter().map(node).collect(), !points.is_empty()))
+        Ok((points.iter().map(node).collect(), more))
     }
 
     async fn briefs(

@@ -48,7 +48,7 @@ async fn no_page_asks_the_store_more_than_its_bound_however_many_tenants_have_no
     }
     assert!(pages > 1, "empty pages lead on to the end");
     let overview = world.console("/console").send().await;
-    assert!(overview.cost().round_trips <= 16 + 16 * 30 + 20, "{:?}", overview.cost());
+    assert!(overview.cost().round_trips <= 16 + 15 * 60 + 20, "{:?}", overview.cost());
     assert!(overview.text.contains("the 25 newest tenants"), "{}", overview.text);
 }
 
