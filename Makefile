@@ -1,5 +1,5 @@
 # A line each. Only Rust is needed; a target that needs more says so.
-.PHONY: run demo prove dead-letters redrive simulate test test-dynamodb-local lint deny advisories fmt bench
+.PHONY: run demo prove dead-letters redrive simulate test test-dynamodb-local test-browser lint deny advisories fmt bench
 
 CARGO ?= cargo
 # What is given on the command line of make reaches the programs, too.
@@ -29,6 +29,9 @@ test: ## every test; by cargo-nextest where it is installed, else by cargo
 
 test-dynamodb-local: ## the specifications on the official DynamoDB Local; needs Java and npm
 	@tests/dynamodb-local.sh
+
+test-browser: ## the console and the playground in headless Chromium; needs npm
+	@tests/browser/run.sh
 
 lint: ## format and lints, warnings denied
 	@$(CARGO) fmt --all --check

@@ -5,7 +5,7 @@
 use std::{num::NonZeroU32, sync::Arc};
 
 use axum::Router;
-use bespin_access::{Pepper, PlatformKeys};
+use bespin_access::{ConsoleKey, Pepper, PlatformKeys};
 use bespin_edge::{Deps, Settings};
 use bespin_embedded::Embedded;
 use bespin_payments::{StripeSettings, WebhookSecret};
@@ -20,6 +20,7 @@ const TOOLS: &str = include_str!("../../events/tools.json");
 const KPIS: &str = include_str!("../../events/kpis.json");
 const ADMIN: &str = include_str!("../../events/admin.json");
 const BILLING: &str = include_str!("../../events/billing.json");
+const CONSOLE: &str = include_str!("../../events/console.json");
 const CHAT: &str = include_str!("../../events/chat.json");
 const NOTIFICATIONS: &str = include_str!("../../events/notifications.json");
 const BRIEFS: &str = include_str!("../../events/briefs.json");
@@ -55,6 +56,9 @@ impl Deployment {
             per_tenant_per_second: None,
             per_address_per_second: None,
             auth_failures_per_minute: None,
+            console_key: ConsoleKey::parse("the key of the console"),
+            console_may_scan: false,
+            playground: true,
             brief_runs_queue_url: None,
             outbox_queue_url: None,
             webhooks_allow_loopback: false,
@@ -290,6 +294,42 @@ async fn the_event_of_admin_changes_a_plan_for_whoever_has_the_key() {
 
     assert_eq!(hidden["detail"], "Not Found");
     assert_eq!((&plan["plan_id"], &plan["included_credits"]), (&json!("starter"), &json!(750)));
+}
+
+#[tokio::test]
+async fn the_event_of_console_opens_it_by_its_key_and_the_cookie_that_goes_back_keeps_it_open() {
+    let deployment = Deployment::new().await;
+    let mut event = event(CONSOLE);
+
+    let hidden = body(&deployment.invoke(bespin_fn_console::routes, &event).await, 404);
+    event["rawQueryString"] = json!("key=the%20key%20of%20the%20console");
+    let led = deployment.invoke(bespin_fn_console::routes, &event).await;
+
+    assert_eq!(hidden["detail"], "Not Found");
+    assert_eq!((&led["statusCode"], &led["headers"]["location"]), (&json!(303), &json!("/console")));
+    let cookie = led["cookies"][0].as_str().unwrap();
+    assert!(cookie.ends_with("HttpOnly; SameSite=Strict; Secure"), "{cookie}");
+    event["rawQueryString"] = json!("");
+    event["cookies"] = json!([cookie.split(';').next().unwrap()]);
+    let page = deployment.invoke(bespin_fn_console::routes, &event).await;
+    assert_eq!((&page["statusCode"], &page["isBase64Encoded"]), (&json!(200), &json!(false)));
+    assert!(page["body"].as_str().unwrap().contains("<h1>Overview</h1>"), "{page}");
+
+    send_to(&mut event, "GET", "/console/db/download");
+    let export = deployment.invoke(bespin_fn_console::routes, &event).await;
+    assert_eq!(export["headers"]["content-type"], "application/x-ndjson");
+    let text = lines(&export);
+    assert!(text.ends_with("{\"end\":\"complete\"}\n"), "{text}");
+}
+
+/// The body of an export. What is not known to be text goes through API Gateway as base64.
+fn lines(answer: &Value) -> String {
+    let body = answer["body"].as_str().unwrap();
+    if answer["isBase64Encoded"] == true {
+        String::from_utf8(data_encoding::BASE64.decode(body.as_bytes()).unwrap()).unwrap()
+    } else {
+        body.to_owned()
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ pub use actor::Actor;
 pub use bespin_table::Cost;
 pub use reply::Reply;
 pub use request::Request;
-pub use world::{STRIPE_SECRET, World, noon};
+pub use world::{CONSOLE_KEY, STRIPE_SECRET, World, noon};
 
 /// The present of a request that says nothing else: a Tuesday in the middle of a month.
 pub const NOON: &str = "2026-02-10T12:00:00Z";

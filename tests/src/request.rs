@@ -51,6 +51,12 @@ impl Request {
         self.header("x-test-now", now)
     }
 
+    /// Another method.
+    pub fn method(mut self, method: &str) -> Self {
+        self.method = method.parse().unwrap();
+        self
+    }
+
     /// The `Idempotency-Key`.
     pub fn key(self, key: &str) -> Self {
         self.header("idempotency-key", key)

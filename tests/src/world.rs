@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use bespin_access::PlatformKeys;
+use bespin_access::{ConsoleKey, PlatformKeys};
 use bespin_edge::{Deps, Settings};
 use bespin_embedded::{Embedded, Faults};
 use bespin_entitlements::{DailyLimits, Plan, Subscription, SubscriptionStatus};
 use bespin_fn_daily_brief_scheduler::{Scheduled, SchedulerError};
-use bespin_local::{Cloud, EventSource, LocalSettings};
+use bespin_local::{Cloud, Console, EventSource, LocalSettings};
 use bespin_metering::{EventDefinition, LedgerEntry, LedgerListing, MeteredEvent, Usage};
 use bespin_payments::{StripeSettings, WebhookSecret};
 use bespin_primitives::{
@@ -25,6 +25,8 @@ const OPERATOR_KEY: &str = "the key of the operator";
 
 /// What the payment provider signs its events with: the secret of the contract's worked example.
 pub const STRIPE_SECRET: &str = "whsec_spec_example_A1";
+/// The key of the console, where there is one.
+pub const CONSOLE_KEY: &str = "the key of the console";
 
 /// The whole product in memory. Each specification has a world of its own.
 #[derive(Debug, Clone)]
@@ -44,6 +46,20 @@ impl World {
         let secrets = WebhookSecret::parse(STRIPE_SECRET).into_iter().collect();
         let stripe = StripeSettings { secrets, ..StripeSettings::default() };
         LocalSettings { test_clock: true, platform_keys, stripe, ..LocalSettings::default() }
+    }
+
+    /// A world with a console and a playground.
+    pub async fn with_console() -> Self {
+        let console = Console::Key(ConsoleKey::parse(CONSOLE_KEY).unwrap());
+        Self::open_with(LocalSettings { console, playground: true, ..Self::settings() }).await
+    }
+
+    /// A request of somebody who signed in to the console at noon.
+    pub fn console(&self, path: &str) -> Request {
+        let settings = &self.deps().settings;
+        let key = settings.console_key.as_ref().expect("a world with a console");
+        let session = key.authorise(CONSOLE_KEY).unwrap().session(&settings.pepper, noon());
+        self.request("GET", path).header("cookie", format!("bespin_console={session}"))
     }
 
     /// A world with other settings.

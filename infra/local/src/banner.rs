@@ -18,11 +18,18 @@ pub fn banner(server: &Server) -> String {
     } else {
         "off; PLATFORM_ADMIN_KEY=<a secret> make run opens it".to_owned()
     };
+    let console = match server.console() {
+        Some(path) => format!("{url}{path}"),
+        None => "off".to_owned(),
+    };
+    let playground = if server.has_playground() { format!("{url}/ui") } else { "off".to_owned() };
     format!(
         "
 Bespin runs on {url}
 
   product     {url}            OpenAPI: {url}/openapi.json
+  playground  {playground}
+  console     {console}
   admin       {admin}
   DynamoDB    {dynamodb}            table: {table}
   SQS         http://localhost:{sqs}

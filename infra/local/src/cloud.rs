@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use axum::Router;
-use bespin_access::Pepper;
+use bespin_access::{ConsoleKey, Pepper};
 use bespin_aws::Connection;
 use bespin_edge::{Deps, Settings};
 use bespin_embedded::{Embedded, MillisClock};
@@ -15,9 +15,10 @@ use bespin_queue::sqs_client;
 use data_encoding::HEXLOWER;
 use serde_json::Value;
 
-use crate::{DataFolder, EventSource, LocalError, LocalSettings, RequestClock, Storage, queues};
+use crate::{Console, DataFolder, EventSource, LocalError, LocalSettings, RequestClock, Storage, queues};
 
 const PEPPER_FILE: &str = "pepper";
+const CONSOLE_KEY_FILE: &str = "console-key";
 
 /// Every function's router over an embedded table and queue.
 #[derive(Debug)]
@@ -53,6 +54,7 @@ impl Cloud {
         let sqs = embedded.sqs().clone().with_clock(millis(Arc::clone(&clock)));
         let embedded = Embedded::new(embedded.dynamodb().clone(), sqs);
         let mut edge_settings = edge_settings(settings, pepper(folder.as_ref(), &*random)?);
+        edge_settings.console_key = console_key(&settings.console, folder.as_ref(), &*random)?;
         // The queues are embedded wherever the table is.
         let queues = embedded.connection();
         let client = sqs_client(&queues);
@@ -181,6 +183,7 @@ fn routes(deps: &Deps) -> Router {
         .merge(bespin_fn_admin::routes(deps.clone()))
         .merge(bespin_fn_control_plane::routes(deps.clone()))
         .merge(bespin_fn_webhooks::routes(deps.clone()))
+        .merge(bespin_fn_console::routes(deps.clone()))
 }
 
 /// The queues' clock: it stands still while the cloud's is set back.
@@ -205,6 +208,10 @@ fn edge_settings(settings: &LocalSettings, pepper: Pepper) -> Settings {
         per_tenant_per_second: None,
         per_address_per_second: None,
         auth_failures_per_minute: None,
+        console_key: None,
+        // The table is this machine's.
+        console_may_scan: settings.dynamodb.is_none(),
+        playground: settings.playground,
         brief_runs_queue_url: None,
         outbox_queue_url: None,
         webhooks_allow_loopback: true,
@@ -224,23 +231,43 @@ pub fn connection_to(url: &str) -> Result<Connection, LocalError> {
 
 /// The secret of this folder, made at its first use. Without it no stored key would be recognised.
 fn pepper(folder: Option<&DataFolder>, random: &dyn Random) -> Result<Pepper, LocalError> {
-    let stored = folder.map(|folder| folder.read(PEPPER_FILE)).transpose()?.flatten();
-    let secret = match stored {
-        Some(secret) => secret,
-        None => new_secret(folder, random)?,
-    };
+    let secret = secret(PEPPER_FILE, folder, random)?;
     Pepper::parse(secret.trim()).ok_or_else(|| LocalError::Damaged {
         file: folder.map(|folder| folder.path().join(PEPPER_FILE)).unwrap_or_default(),
         reason: "the secret is too short".to_owned(),
     })
 }
 
-fn new_secret(folder: Option<&DataFolder>, random: &dyn Random) -> Result<String, LocalError> {
+/// What opens the console, if there is one.
+fn console_key(
+    console: &Console,
+    folder: Option<&DataFolder>,
+    random: &dyn Random,
+) -> Result<Option<ConsoleKey>, LocalError> {
+    match console {
+        Console::Off => Ok(None),
+        Console::Key(key) => Ok(Some(key.clone())),
+        Console::OwnKey => {
+            let secret = secret(CONSOLE_KEY_FILE, folder, random)?;
+            let key = ConsoleKey::parse(secret.trim()).ok_or_else(|| LocalError::Damaged {
+                file: folder.map(|folder| folder.path().join(CONSOLE_KEY_FILE)).unwrap_or_default(),
+                reason: "the key is too short".to_owned(),
+            });
+            key.map(Some)
+        }
+    }
+}
+
+/// A secret of the folder, made at its first use.
+fn secret(file: &str, folder: Option<&DataFolder>, random: &dyn Random) -> Result<String, LocalError> {
+    if let Some(stored) = folder.map(|folder| folder.read(file)).transpose()?.flatten() {
+        return Ok(stored);
+    }
     let mut secret = [0; 32];
     random.fill(&mut secret);
     let secret = HEXLOWER.encode(&secret);
     if let Some(folder) = folder {
-        folder.write(PEPPER_FILE, &secret)?;
+        folder.write(file, &secret)?;
     }
     Ok(secret)
 }

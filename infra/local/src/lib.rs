@@ -25,4 +25,4 @@ pub use error::LocalError;
 pub use folder::DataFolder;
 pub use queues::EventSource;
 pub use server::Server;
-pub use settings::{LocalSettings, Storage};
+pub use settings::{Console, LocalSettings, Storage};

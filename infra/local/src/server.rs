@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time};
 
-use crate::{Cloud, DemoTenant, LocalError, LocalSettings};
+use crate::{Cloud, Console, DemoTenant, LocalError, LocalSettings};
 
 /// How often items whose time to live is over are deleted, briefs that are due are made, and the outbox is swept.
 const TICK: Duration = Duration::from_mins(1);
@@ -23,6 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Server {
     cloud: Cloud,
+    console: Console,
     demo_tenant: DemoTenant,
     product: TcpListener,
     /// `None` when the table is in another store.
@@ -43,7 +44,8 @@ impl Server {
         let sqs = listen_beside(settings.sqs_port, "SQS_PORT", main, 2).await?;
         let cloud = Cloud::open(settings).await?;
         let demo_tenant = DemoTenant::of(&cloud).await?;
-        Ok(Self { cloud, demo_tenant, product, dynamodb, sqs })
+        let console = settings.console.clone();
+        Ok(Self { cloud, console, demo_tenant, product, dynamodb, sqs })
     }
 
     /// Where the product listens.
@@ -69,6 +71,21 @@ impl Server {
     /// Whether there is a platform admin API.
     pub fn has_operator(&self) -> bool {
         !self.cloud.deps().settings.platform_keys.is_empty()
+    }
+
+    /// Where the console is, and whether its key stands in the address: only where nobody chose the key. `None` where
+    /// there is no console.
+    pub fn console(&self) -> Option<String> {
+        match (&self.console, &self.cloud.deps().settings.console_key) {
+            (Console::OwnKey, Some(key)) => Some(format!("/console?key={}", key.reveal())),
+            (Console::Key(_), _) => Some("/console".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// Whether there is a playground.
+    pub fn has_playground(&self) -> bool {
+        self.cloud.deps().settings.playground
     }
 
     /// The tenant to try things with.

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, path::PathBuf};
 
-use bespin_access::PlatformKeys;
+use bespin_access::{ConsoleKey, PlatformKeys};
 use bespin_edge::{InviteToken, daily_limit_ceiling};
 use bespin_payments::StripeSettings;
 
@@ -18,6 +18,17 @@ pub enum Storage {
     Memory,
     /// In files of this folder.
     Folder(PathBuf),
+}
+
+/// Whether there is a console.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Console {
+    /// There is none.
+    Off,
+    /// It opens with a key that the data folder keeps, or that lasts as long as the process.
+    OwnKey,
+    /// It opens with this key.
+    Key(ConsoleKey),
 }
 
 /// Everything the local cloud is told.
@@ -45,6 +56,10 @@ pub struct LocalSettings {
     pub platform_keys: PlatformKeys,
     /// `DAILY_LIMIT_CEILING`.
     pub daily_limit_ceiling: u64,
+    /// `DEV_CONSOLE_ENABLED`, `DEV_CONSOLE_KEY`: whether there is a console, and what opens it.
+    pub console: Console,
+    /// `PLAYGROUND_UI_ENABLED`: whether there is a playground.
+    pub playground: bool,
     /// `TEST_CLOCK`: a request's `X-Test-Now` header is its clock.
     pub test_clock: bool,
     /// `STRIPE_WEBHOOK_SECRET`, `STRIPE_WEBHOOK_SECRET_PREVIOUS`, `STRIPE_TOLERANCE_SECONDS`, `STRIPE_CHECK_PRICE`,
@@ -67,6 +82,8 @@ impl Default for LocalSettings {
             invite_token: None,
             platform_keys: PlatformKeys::default(),
             daily_limit_ceiling: i64::MAX.unsigned_abs(),
+            console: Console::Off,
+            playground: false,
             test_clock: false,
             stripe: StripeSettings::default(),
         }
@@ -78,6 +95,7 @@ impl LocalSettings {
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, LocalError> {
         let find = |name: &str| lookup(name).filter(|value| !value.is_empty());
         let port = |name| find(name).map(|given| parse_port(name, given)).transpose();
+        let switch = |name| find(name).map(|given| parse_switch(name, given)).transpose();
         let storage = match find("BESPIN_DATA") {
             None => Storage::Folder(PathBuf::from(".bespin")),
             Some(memory) if memory == ":memory:" => Storage::Memory,
@@ -95,7 +113,9 @@ impl LocalSettings {
             invite_token: find("SIGNUP_INVITE_TOKEN").and_then(|token| InviteToken::parse(&token)),
             platform_keys: parse_platform_keys(find)?,
             daily_limit_ceiling: parse_ceiling(find("DAILY_LIMIT_CEILING").unwrap_or_default())?,
-            test_clock: find("TEST_CLOCK").map(parse_switch).transpose()?.unwrap_or(false),
+            console: parse_console(switch("DEV_CONSOLE_ENABLED")?.unwrap_or(true), find("DEV_CONSOLE_KEY"))?,
+            playground: switch("PLAYGROUND_UI_ENABLED")?.unwrap_or(true),
+            test_clock: switch("TEST_CLOCK")?.unwrap_or(false),
             stripe: StripeSettings::from_lookup(&lookup).map_err(|invalid| LocalError::Setting {
                 name: invalid.name,
                 expected: invalid.expected,
@@ -134,12 +154,24 @@ fn parse_ceiling(given: String) -> Result<u64, LocalError> {
     daily_limit_ceiling(Some(&given)).ok_or(LocalError::Setting { name, expected, given })
 }
 
-fn parse_switch(given: String) -> Result<bool, LocalError> {
+fn parse_switch(name: &'static str, given: String) -> Result<bool, LocalError> {
     match given.as_str() {
         "1" => Ok(true),
         "0" => Ok(false),
-        _ => Err(LocalError::Setting { name: "TEST_CLOCK", expected: "0 or 1", given }),
+        _ => Err(LocalError::Setting { name, expected: "0 or 1", given }),
     }
+}
+
+fn parse_console(on: bool, key: Option<String>) -> Result<Console, LocalError> {
+    let Some(given) = key.filter(|_| on) else { return Ok(if on { Console::OwnKey } else { Console::Off }) };
+    let (name, expected) = ("DEV_CONSOLE_KEY", "at least 16 characters long");
+    // A key is a secret, however short: the sentence does not repeat it.
+    let given = ConsoleKey::parse(&given).ok_or(given.chars().count());
+    given.map(Console::Key).map_err(|characters| LocalError::Setting {
+        name,
+        expected,
+        given: format!("one of {characters}"),
+    })
 }
 
 #[cfg(test)]

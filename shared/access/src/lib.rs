@@ -8,6 +8,7 @@
 mod action;
 mod api_key;
 mod caller;
+mod console;
 mod error;
 mod platform;
 mod sealed;
@@ -20,6 +21,7 @@ mod user;
 pub use action::Action;
 pub use api_key::{ApiKey, KeyHash, Pepper};
 pub use caller::{Caller, Credentials, TenantAccess};
+pub use console::{ConsoleAccess, ConsoleKey};
 pub use error::AccessError;
 pub use platform::{
     AdministeredTenant, Administrator, OperatedTenant, PlatformAccess, PlatformKeys, Sender, ServedTenant,

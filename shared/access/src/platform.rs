@@ -72,10 +72,11 @@ impl PlatformAccess {
     }
 }
 
-/// A tenant, as the operator of the platform sees it. Only [`PlatformAccess::over`] makes one.
+/// A tenant, as the operator of the platform sees it. Only [`PlatformAccess::over`] makes one, and, for looking,
+/// [`ConsoleAccess::over`](crate::ConsoleAccess::over).
 #[derive(Debug, Clone)]
 pub struct OperatedTenant {
-    tenant_id: TenantId,
+    pub(crate) tenant_id: TenantId,
 }
 
 /// The proof that the platform's own work may touch one tenant: what a message of ours, from a queue of ours, is about.

@@ -6,7 +6,7 @@ use bespin_primitives::TenantId;
 use bespin_table::{Cursor, Item, Key, Query, Range, Row, Table, TableError, keys};
 use futures::future::try_join_all;
 
-use crate::{OperatedTenant, Tenant};
+use crate::{OperatedTenant, Tenant, TenantScope, User};
 
 /// Reads over all tenants, for the operator and for what runs on behalf of the platform.
 #[derive(Debug, Clone)]
@@ -72,6 +72,19 @@ impl Tenants {
             }
         }
         Ok((tenants, None))
+    }
+
+    /// A page of a tenant's users, newest first, and where the next page starts. One round trip.
+    pub async fn users(
+        &self,
+        tenant: &impl TenantScope,
+        limit: usize,
+        after: Option<Cursor>,
+    ) -> Result<(Vec<User>, Option<Cursor>), TableError> {
+        let range = keys::users_by_creation(tenant.tenant_id());
+        let page = self.table.query(Query::of(range).newest_first().limit(limit).after(after)).await?;
+        let users = page.items.iter().map(User::read).collect::<Result<_, _>>()?;
+        Ok((users, page.next))
     }
 
     /// Reads the place that a page gave; `None` for anything else.

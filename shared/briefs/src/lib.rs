@@ -15,4 +15,4 @@ mod store;
 pub use content::{Alert, AlertReason, Brief, Content, Highlight, Severity, Summary};
 pub use order::BriefOrder;
 pub use ranking::{ALERT_AT_PERCENT, Movement, content};
-pub use store::Briefs;
+pub use store::{Briefs, StoredBrief};

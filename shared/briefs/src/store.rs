@@ -1,10 +1,12 @@
 //! Reads and writes of briefs. A brief is kept as the text of its answer: it is never changed, so whoever asks
 //! gets the same bytes.
 
-use bespin_access::TenantAccess;
+use bespin_access::{TenantAccess, TenantScope};
 use bespin_kpi::Kpis;
-use bespin_primitives::Date;
-use bespin_table::{Condition, Item, Key, Query, Slot, StoredText, Table, TableError, Transaction, keys};
+use bespin_primitives::{BriefId, Date, RequestId};
+use bespin_table::{
+    Condition, Cursor, Item, Key, Query, Slot, StoredText, Table, TableError, Transaction, keys,
+};
 
 use crate::{Brief, BriefOrder, Movement};
 
@@ -12,6 +14,19 @@ use crate::{Brief, BriefOrder, Movement};
 #[derive(Debug, Clone)]
 pub struct Briefs {
     table: Table,
+}
+
+/// A brief as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredBrief {
+    /// Which brief.
+    pub id: BriefId,
+    /// The date it is for.
+    pub date: Date,
+    /// The request that made it.
+    pub request_id: RequestId,
+    /// The text of its answer: a [`Brief`] as JSON.
+    pub text: String,
 }
 
 impl Briefs {
@@ -45,6 +60,26 @@ impl Briefs {
             Some(row) => self.text(access, row).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// A page of a tenant's briefs, of the greatest date first, and where the next page starts. One round trip, and one
+    /// for each brief that is too large for its row.
+    pub async fn page(
+        &self,
+        tenant: &impl TenantScope,
+        limit: usize,
+        after: Option<Cursor>,
+    ) -> Result<(Vec<StoredBrief>, Option<Cursor>), TableError> {
+        let tenant_id = tenant.tenant_id();
+        let query = Query::of(keys::briefs(tenant_id)).newest_first().limit(limit).after(after);
+        let page = self.table.query(query).await?;
+        let mut briefs = Vec::with_capacity(page.items.len());
+        for row in &page.items {
+            let text = self.table.whole_text(tenant_id, StoredText::read(row)?).await?;
+            let (id, date, request_id) = (row.get("brief_id")?, row.get("date")?, row.get("request_id")?);
+            briefs.push(StoredBrief { id, date, request_id, text });
+        }
+        Ok((briefs, page.next))
     }
 
     /// How each KPI of the tenant moved. Reads three rows and at most three leaves for each KPI, whatever the

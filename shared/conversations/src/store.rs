@@ -1,7 +1,7 @@
 //! Reads and writes of conversations.
 
-use bespin_access::TenantAccess;
-use bespin_primitives::ConversationId;
+use bespin_access::{TenantAccess, TenantScope};
+use bespin_primitives::{ConversationId, UserId};
 use bespin_table::{
     Condition, Cursor, Item, Page, Query, Range, Row, Slot, StoredText, Table, TableError, Transaction, keys,
 };
@@ -101,6 +101,38 @@ impl Conversations {
             self.table.query(query.limit(offset.saturating_add(limit)).after(after)).await?;
         let conversations = items.iter().skip(offset).map(Conversation::read).collect::<Result<_, _>>()?;
         Ok((conversations, next))
+    }
+
+    /// A page of the conversations of one of a tenant's users, newest first, and where the next page starts.
+    pub async fn of_user(
+        &self,
+        tenant: &impl TenantScope,
+        user_id: UserId,
+        limit: usize,
+        after: Option<Cursor>,
+    ) -> Result<(Vec<Conversation>, Option<Cursor>), TableError> {
+        let range = keys::conversations_by_creation(tenant.tenant_id(), user_id);
+        let page = self.table.query(Query::of(range).newest_first().limit(limit).after(after)).await?;
+        Ok((page.items.iter().map(Conversation::read).collect::<Result<_, _>>()?, page.next))
+    }
+
+    /// A page of exchanges of one of a tenant's conversations, newest first, and where the next page starts. One round
+    /// trip, and one for each answer that is too large for its row.
+    pub async fn newest_exchanges(
+        &self,
+        tenant: &impl TenantScope,
+        id: ConversationId,
+        limit: usize,
+        after: Option<Cursor>,
+    ) -> Result<(Vec<Exchange>, Option<Cursor>), TableError> {
+        let range = keys::exchanges(tenant.tenant_id(), id);
+        let page = self.table.query(Query::of(range).newest_first().limit(limit).after(after)).await?;
+        let mut exchanges = Vec::with_capacity(page.items.len());
+        for item in &page.items {
+            let reply = self.table.whole_text(tenant.tenant_id(), StoredText::read(item)?).await?;
+            exchanges.push(Exchange::read(item, &reply)?);
+        }
+        Ok((exchanges, page.next))
     }
 
     /// Where the cursors of a conversation's messages point into.

@@ -15,6 +15,7 @@ use bespin_jobs::{BriefMessage, DailyBrief, INLINE_STEPS};
 use bespin_kpi::Kpis;
 use bespin_metering::Metering;
 use bespin_notifications::Notifications;
+use bespin_observation::{Observation, Stores};
 use bespin_payments::Payments;
 use bespin_policies::Policies;
 use bespin_primitives::{Clock, OsRandom, Random, SystemClock};
@@ -72,6 +73,8 @@ pub struct Deps {
     pub payments: Payments,
     /// Where briefs that are due go, and what is left of large ones; none where there is no queue.
     pub brief_queue: Option<Queue<BriefMessage>>,
+    /// What the console shows of all tenants.
+    pub observation: Observation,
     /// Where ids and keys come from.
     pub random: Arc<dyn Random>,
     /// What the process was told.
@@ -134,19 +137,34 @@ impl Deps {
             Some(queue) => daily_brief.with_queue(queue.clone(), INLINE_STEPS),
             None => daily_brief,
         };
+        let (tenants, metering, audit) =
+            (Tenants::new(table.clone()), Metering::new(table.clone()), Audit::new(table.clone()));
+        let conversations = Conversations::new(table.clone());
+        let stores = Stores {
+            table: table.clone(),
+            tenants: tenants.clone(),
+            entitlements: Arc::clone(&entitlements),
+            metering: metering.clone(),
+            audit: audit.clone(),
+            kpis: kpis.clone(),
+            briefs: briefs.clone(),
+            notifications: notifications.clone(),
+            conversations: conversations.clone(),
+        };
         Self {
+            observation: Observation::new(stores, settings.console_may_scan),
             api_keys: ApiKeys::new(table.clone(), Arc::clone(&access)),
             access,
             tenants,
             entitlements,
-            metering: Metering::new(table.clone()),
+            metering,
             recorder,
-            audit: Audit::new(table.clone()),
+            audit,
             kpis,
             briefs,
             notifications,
             webhooks,
-            conversations: Conversations::new(table.clone()),
+            conversations,
             daily_brief,
             schedules: Schedules::new(table.clone()),
             turns: Turns::new(table.clone()),

@@ -1,6 +1,6 @@
 //! Steps 3 to 5 of the order of checks: who sends this? (gateway.md 1.4, 2)
 
-use bespin_access::{AccessError, Caller, Credentials, PlatformAccess, Sender};
+use bespin_access::{AccessError, Caller, ConsoleAccess, Credentials, PlatformAccess, Sender};
 use bespin_web::{Call, Problem};
 
 use crate::Deps;
@@ -72,6 +72,32 @@ impl Deps {
         });
         let key = bearer.ok_or(AccessError::InvalidCredentials)?;
         self.access.authenticate_bearer(key, call.now).await.map(Sender::User)
+    }
+
+    /// Whoever shows the console's key. Without a right one there is no console: 404, and past the limit of failed
+    /// attempts for every key of that address.
+    pub fn console(&self, call: &Call, key: &str) -> Result<ConsoleAccess, Problem> {
+        let Some(expected) = &self.settings.console_key else { return Err(Problem::not_found()) };
+        if let Some(failures) = &self.failures
+            && failures.check(call.address, call.now).is_err()
+        {
+            return Err(Problem::not_found());
+        }
+        let access = expected.authorise(key);
+        if let (Some(failures), None) = (&self.failures, &access) {
+            failures.count_failure(call.address, call.now);
+        }
+        access.ok_or_else(Problem::not_found)
+    }
+
+    /// The session that a showing of the console's key began, as text for a cookie.
+    pub fn console_session(&self, access: &ConsoleAccess, call: &Call) -> String {
+        access.session(&self.settings.pepper, call.now)
+    }
+
+    /// Whoever goes on in a session of the console.
+    pub fn resume_console(&self, call: &Call, session: &str) -> Option<ConsoleAccess> {
+        self.settings.console_key.as_ref()?.resume(session, &self.settings.pepper, call.now)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, num::NonZeroU32, sync::Arc};
 
-use bespin_access::{Pepper, PlatformKeys};
+use bespin_access::{ConsoleKey, Pepper, PlatformKeys};
 use bespin_aws::ConnectionError;
 use bespin_payments::{InvalidStripeSetting, StripeSettings};
 use bespin_primitives::Random;
@@ -34,6 +34,12 @@ pub struct Settings {
     pub per_address_per_second: Option<NonZeroU32>,
     /// Failed authentications an address may make in a minute, in one process; `None` is no limit.
     pub auth_failures_per_minute: Option<NonZeroU32>,
+    /// What opens the dev console; without one there is none.
+    pub console_key: Option<ConsoleKey>,
+    /// Whether the console may look through the whole table for what nothing lists: on one's own machine only.
+    pub console_may_scan: bool,
+    /// Whether there is a playground.
+    pub playground: bool,
     /// Where the rest of a large tenant's daily brief goes; `None` does all of it in the request.
     pub brief_runs_queue_url: Option<String>,
     /// Where it goes what leaves the building; without it nothing leaves, and all that should waits in the table.
@@ -125,6 +131,9 @@ impl Settings {
             per_tenant_per_second: rate(&lookup, "TENANT_LIMIT_PER_SECOND")?,
             per_address_per_second: rate(&lookup, "ADDRESS_LIMIT_PER_SECOND")?,
             auth_failures_per_minute: rate(&lookup, "AUTH_FAILURES_PER_MINUTE")?,
+            console_key: console_key(&lookup)?,
+            console_may_scan: false,
+            playground: switch(&lookup, "PLAYGROUND_UI_ENABLED")?,
             brief_runs_queue_url: lookup("BRIEF_RUNS_QUEUE_URL").filter(|url| !url.is_empty()),
             outbox_queue_url: lookup("OUTBOX_QUEUE_URL").filter(|url| !url.is_empty()),
             webhooks_allow_loopback: switch(&lookup, "WEBHOOKS_ALLOW_LOOPBACK")?,
@@ -145,6 +154,24 @@ pub fn daily_limit_ceiling(setting: Option<&str>) -> Option<u64> {
     u64::try_from(ceiling).ok()
 }
 
+/// What opens the console. Switched on without a key it stays off, because there is no key that everybody knows.
+fn console_key(lookup: &impl Fn(&str) -> Option<String>) -> Result<Option<ConsoleKey>, SettingsError> {
+    let on = switch(lookup, "DEV_CONSOLE_ENABLED")?;
+    let name = "DEV_CONSOLE_KEY";
+    let Some(key) = lookup(name).filter(|key| on && !key.is_empty()) else { return Ok(None) };
+    let expected = "at least 16 characters long";
+    ConsoleKey::parse(&key).map(Some).ok_or(SettingsError::Invalid { name, expected })
+}
+
+/// A switch, where absent and empty mean that it is off.
+fn switch(lookup: &impl Fn(&str) -> Option<String>, name: &'static str) -> Result<bool, SettingsError> {
+    match lookup(name).unwrap_or_default().as_str() {
+        "1" => Ok(true),
+        "" | "0" => Ok(false),
+        _ => Err(SettingsError::Invalid { name, expected: "0 or 1" }),
+    }
+}
+
 /// A rate, where absent, empty and 0 mean that there is no limit.
 fn rate(
     lookup: &impl Fn(&str) -> Option<String>,
@@ -158,15 +185,6 @@ fn rate(
         .parse()
         .map_err(|_| SettingsError::Invalid { name, expected: "a whole number, 0 for no limit" })?;
     Ok(NonZeroU32::new(number))
-}
-
-/// Yes or no, where absent and empty mean no.
-fn switch(lookup: &impl Fn(&str) -> Option<String>, name: &'static str) -> Result<bool, SettingsError> {
-    match lookup(name).unwrap_or_default().as_str() {
-        "1" => Ok(true),
-        "" | "0" => Ok(false),
-        _ => Err(SettingsError::Invalid { name, expected: "0 or 1" }),
-    }
 }
 
 fn key_environment(lookup: &impl Fn(&str) -> Option<String>) -> Result<String, SettingsError> {
@@ -204,6 +222,24 @@ mod tests {
             read(&[good[0], good[1], ("SIGNUP_LIMIT_PER_MINUTE", "many")]).unwrap_err(),
             "SIGNUP_LIMIT_PER_MINUTE must be a whole number, 0 for no limit"
         );
+    }
+
+    #[test]
+    fn the_console_stays_off_without_a_key_of_its_own_and_a_short_one_is_refused() {
+        let with = |more: &[(&'static str, &'static str)]| {
+            let good = [("TABLE_NAME", "bespin"), ("API_KEY_PEPPER", "0123456789abcdef")];
+            read(&[&good[..], more].concat()).map(|settings| settings.console_key.is_some())
+        };
+        let (on, key) = (("DEV_CONSOLE_ENABLED", "1"), ("DEV_CONSOLE_KEY", "sixteen letters."));
+
+        assert_eq!(with(&[]), Ok(false));
+        assert_eq!(with(&[on]), Ok(false));
+        assert_eq!(with(&[key]), Ok(false));
+        assert_eq!(with(&[on, key]), Ok(true));
+        let short = "DEV_CONSOLE_KEY must be at least 16 characters long".to_owned();
+        assert_eq!(with(&[on, ("DEV_CONSOLE_KEY", "fifteen letters")]), Err(short));
+        let senseless = "DEV_CONSOLE_ENABLED must be 0 or 1".to_owned();
+        assert_eq!(with(&[("DEV_CONSOLE_ENABLED", "yes")]), Err(senseless));
     }
 
     #[test]

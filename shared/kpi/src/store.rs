@@ -4,7 +4,7 @@
 //! leaves that an ingest was planned on are still the leaves it writes over. It also holds the newest point, so
 //! that the latest values of many KPIs are one batched read.
 
-use bespin_access::TenantAccess;
+use bespin_access::{TenantAccess, TenantScope};
 use bespin_primitives::{KpiId, TenantId, Timestamp};
 use bespin_table::Condition;
 use bespin_table::{Cursor, Item, Key, Page, Query, Range, Row, Table, TableError, Transaction, keys};
@@ -79,18 +79,18 @@ impl Kpis {
     }
 
     /// Where a list's cursors point into.
-    pub fn listing_range(&self, access: &TenantAccess) -> Range {
-        keys::kpis_by_creation(access.tenant_id())
+    pub fn listing_range(&self, tenant: &impl TenantScope) -> Range {
+        keys::kpis_by_creation(tenant.tenant_id())
     }
 
     /// A page of definitions, newest first, and where the next page starts.
     pub async fn list(
         &self,
-        access: &TenantAccess,
+        tenant: &impl TenantScope,
         listing: KpiListing,
     ) -> Result<(Vec<Kpi>, Option<Cursor>), TableError> {
         let KpiListing { limit, offset, after } = listing;
-        let query = Query::of(self.listing_range(access)).newest_first();
+        let query = Query::of(self.listing_range(tenant)).newest_first();
         let Page { items, next } =
             self.table.query(query.limit(offset.saturating_add(limit)).after(after)).await?;
         let kpis = items.iter().skip(offset).map(Kpi::read).collect::<Result<_, _>>()?;
@@ -217,6 +217,27 @@ impl Kpis {
         let page = self.table.query(Query::of(later).limit(1)).await?;
         let next = page.items.first().map(stored_leaf).transpose()?;
         Ok(next.and_then(|next| next.leaf.first().cloned()))
+    }
+
+    /// The newest points of a series before an instant, newest first: those of one leaf; none when there are no earlier
+    /// ones. Also whether there may be any before them. Points of a wide ingest that are not yet in their leaves are not
+    /// among them. One round trip.
+    pub async fn points_before(
+        &self,
+        tenant: &impl TenantScope,
+        kpi: KpiId,
+        before: Option<Timestamp>,
+    ) -> Result<(Vec<Point>, bool), TableError> {
+        let until = match before {
+            None => Timestamp::MAX,
+            Some(Timestamp::MIN) => return Ok((Vec::new(), false)),
+            Some(before) => Timestamp::from_micros(before.micros() - 1).unwrap_or(Timestamp::MIN),
+        };
+        let found = self.floor_leaf(tenant.tenant_id(), kpi, until).await?;
+        let Some(StoredLeaf { key, leaf, .. }) = found else { return Ok((Vec::new(), false)) };
+        let points = leaf.points().iter().rev().filter(|point| point.at() <= until).cloned().collect();
+        // The first leaf covers all of time before the second.
+        Ok((points, key > Timestamp::MIN))
     }
 
     /// The leaf that covers an instant.

@@ -2,7 +2,7 @@
 
 use bespin_access::{TenantAccess, TenantScope};
 use bespin_primitives::{BillingPeriod, EntryId, Random, RequestId, Timestamp};
-use bespin_table::{Condition, Cursor, Query, Range, Row, Slot, Table, TableError, Transaction, keys};
+use bespin_table::{Condition, Cursor, Item, Query, Range, Row, Slot, Table, TableError, Transaction, keys};
 
 use crate::{Charge, Counter, LedgerEntry, MeteredEvent, Usage, counter};
 
@@ -90,6 +90,23 @@ impl Metering {
     pub async fn usage(&self, tenant: &impl TenantScope, period: BillingPeriod) -> Result<Usage, TableError> {
         let item = self.table.get(keys::usage(tenant.tenant_id(), period)).await?;
         Ok(Usage::of(period, item))
+    }
+
+    /// The usage of a tenant's months that have any, newest first, and where the next page starts. One round trip.
+    pub async fn months(
+        &self,
+        tenant: &impl TenantScope,
+        limit: usize,
+        after: Option<Cursor>,
+    ) -> Result<(Vec<Usage>, Option<Cursor>), TableError> {
+        let query = Query::of(keys::usages(tenant.tenant_id())).newest_first().limit(limit).after(after);
+        let page = self.table.query(query).await?;
+        let usage = |item: Item| {
+            let period = keys::period_of_usage(item.sk()).ok_or_else(|| item.corrupt("sk"))?;
+            Ok(Usage::of(period, Some(item)))
+        };
+        let months = page.items.into_iter().map(usage).collect::<Result<_, TableError>>()?;
+        Ok((months, page.next))
     }
 
     /// A page of entries, newest first, and where the next page starts. A page that only takes one event looks at no

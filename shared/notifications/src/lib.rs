@@ -12,6 +12,7 @@ mod chunk;
 mod enqueue;
 mod id;
 mod notification;
+mod observed;
 mod outbox;
 mod outgoing;
 mod prefs;
@@ -20,7 +21,8 @@ mod run;
 mod tell;
 
 pub use enqueue::Driver;
-pub use notification::{Notification, NotificationType, Status};
+pub use notification::{Envelope, Notification, NotificationType, Status};
+pub use observed::SavedPrefs;
 pub use outbox::{Listing, MAX_EXAMINED, Notifications};
 pub use outgoing::{Departure, Outgoing};
 pub use prefs::{DeliveryMethod, Prefs};

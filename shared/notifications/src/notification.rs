@@ -85,12 +85,17 @@ impl Notification {
 
 /// A notification as its row holds it: all but what it says where that stands once for all users of the tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Envelope {
-    pub(crate) id: u64,
-    pub(crate) notification_type: NotificationType,
-    pub(crate) date: Date,
-    pub(crate) status: Status,
-    pub(crate) request_id: RequestId,
+pub struct Envelope {
+    /// Grows with time, unique over all tenants.
+    pub id: u64,
+    /// What it is about.
+    pub notification_type: NotificationType,
+    /// The date it is about.
+    pub date: Date,
+    /// Whether the user has seen it.
+    pub status: Status,
+    /// The run that made it.
+    pub request_id: RequestId,
     /// What it says, as JSON, where that is for this user only.
     pub(crate) own_words: Option<String>,
 }

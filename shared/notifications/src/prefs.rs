@@ -56,7 +56,7 @@ impl Prefs {
         })
     }
 
-    fn read(item: &Item) -> Result<Self, CorruptItem> {
+    pub(crate) fn read(item: &Item) -> Result<Self, CorruptItem> {
         let method: String = item.get("delivery_method")?;
         Ok(Self {
             daily_brief_enabled: item.get(ENABLED)?,

@@ -73,6 +73,13 @@ impl Timestamp {
         format!("{:018}", self.micros + EPOCH_SINCE_YEAR_1)
     }
 
+    /// Reads what [`Self::sortable`] printed; `None` for anything else.
+    pub fn from_sortable(text: &str) -> Option<Self> {
+        let digits = text.len() == 18 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let since_year_1: i64 = digits.then(|| text.parse().ok()).flatten()?;
+        Self::from_micros(since_year_1 - EPOCH_SINCE_YEAR_1)
+    }
+
     /// The UTC date this instant falls on.
     pub fn date(self) -> Date {
         self.datetime().date_naive()
@@ -200,6 +207,7 @@ mod tests {
         fn sortable_text_sorts_like_time(a in Timestamp::MIN.micros..Timestamp::MAX.micros, b in Timestamp::MIN.micros..Timestamp::MAX.micros) {
             let (a, b) = (Timestamp { micros: a }, Timestamp { micros: b });
             prop_assert_eq!(a.cmp(&b), a.sortable().cmp(&b.sortable()));
+            prop_assert_eq!(Timestamp::from_sortable(&a.sortable()), Some(a));
         }
     }
 }

@@ -9,11 +9,13 @@
 mod batch;
 mod client;
 mod dead_letters;
+mod depth;
 mod error;
 mod queue;
 
 pub use batch::handle_batch;
 pub use client::sqs_client;
 pub use dead_letters::{DeadLetters, MAX_RECEIVES};
+pub use depth::Depth;
 pub use error::QueueError;
 pub use queue::{Queue, Unsent};

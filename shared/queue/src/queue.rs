@@ -26,7 +26,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// A standard queue of messages of the type `M`. A clone is another handle to it.
 pub struct Queue<M> {
-    client: Client,
+    pub(crate) client: Client,
     url: String,
     messages: PhantomData<fn() -> M>,
 }

@@ -15,6 +15,7 @@
 mod error;
 mod fingerprint;
 mod idempotency;
+mod kept;
 mod recorder;
 mod refused;
 mod sealed;
@@ -22,5 +23,6 @@ mod sealed;
 pub use error::{IdempotencyConflict, RecordError};
 pub use fingerprint::Fingerprint;
 pub use idempotency::{Claim, Earlier, KEPT_SECONDS};
+pub use kept::KeptKey;
 pub use recorder::{Look, Looked, Outcome, Recorder, Recording};
 pub use sealed::{GuessableKey, ReplayError, SealedClaim};

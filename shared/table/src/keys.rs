@@ -68,7 +68,7 @@
 
 use bespin_primitives::{
     AuditEntryId, BillingPeriod, ConversationId, Date, EntryId, GrantId, KpiId, MessageId, TenantId,
-    Timestamp, TurnId, UserId,
+    Timestamp, TurnId, UserId, parse_date,
 };
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
@@ -199,6 +199,11 @@ pub fn schedules(partition: usize) -> Range {
     Range::whole(format!("SCHEDULES#{:x}", partition % 16))
 }
 
+/// The id at the end of a place in an order of creation; other text for any other `sk`.
+pub fn id_of_place(sk: &str) -> &str {
+    sk.rsplit('#').next().unwrap_or_default()
+}
+
 /// One KPI definition.
 pub fn kpi(tenant: TenantId, kpi: KpiId) -> Key {
     Key::new(format!("T#{tenant}#KPIS"), format!("ID#{kpi}"))
@@ -233,6 +238,11 @@ pub fn series_leaves(tenant: TenantId, kpi: KpiId, from: Timestamp, to: Timestam
     }
 }
 
+/// The place of the points of an instant among the leaves of a series, for cursors. A leaf may stand there.
+pub fn point_of_place(sk: &str) -> Option<Timestamp> {
+    Timestamp::from_sortable(sk.strip_prefix("P#")?)
+}
+
 /// One page of the points that a wide ingest has promised and not yet put into their leaves.
 pub fn series_journal(tenant: TenantId, kpi: KpiId, page: usize) -> Key {
     Key::new(format!("T#{tenant}#KPI#{kpi}"), format!("J#{page:06}"))
@@ -256,6 +266,11 @@ pub fn briefs(tenant: TenantId) -> Range {
 /// Everything used in a month: the counters that hard limits are conditions on.
 pub fn usage(tenant: TenantId, period: BillingPeriod) -> Key {
     Key::new(format!("T#{tenant}#USAGE"), period.to_string())
+}
+
+/// The month of a row of usage.
+pub fn period_of_usage(sk: &str) -> Option<BillingPeriod> {
+    parse_date(&format!("{sk}-01")).map(BillingPeriod::containing)
 }
 
 /// The usage of all months of a tenant, oldest first.
@@ -621,6 +636,12 @@ pub fn idempotency(tenant: TenantId, hash: &str) -> Key {
     Key::new(format!("T#{tenant}#IDEM#{hash}"), "RECORD")
 }
 
+/// The tenant whose idempotency record stands in this partition; `None` for every other partition.
+pub fn tenant_of_idempotency(pk: &str) -> Option<TenantId> {
+    let (tenant, _) = pk.strip_prefix("T#")?.split_once("#IDEM#")?;
+    TenantId::parse(tenant)
+}
+
 /// The same for a sign-up, which happens outside of any tenant.
 pub fn signup_idempotency(hash: &str) -> Key {
     Key::new(format!("IDEM#{hash}"), "RECORD")
@@ -654,6 +675,21 @@ pub fn plan(plan_id: &str) -> Key {
 /// The mark that the catalogue was seeded: what an administrator removes later stays removed.
 pub fn catalogue_seeded() -> Key {
     Key::new("CATALOGUE", "SEEDED")
+}
+
+/// The order in which the store gives out the whole table, for cursors. No row stands here.
+pub fn everything() -> Range {
+    Range::whole("EVERYTHING".to_owned())
+}
+
+/// The place of a row in [`everything`].
+pub fn anywhere(row: &Key) -> Key {
+    Key::new(everything().pk, format!("{}|{}", row.pk, row.sk))
+}
+
+/// The row at a place of [`everything`].
+pub fn row_anywhere(sk: &str) -> Option<Key> {
+    sk.split_once('|').map(|(pk, sk)| Key::new(pk, sk))
 }
 
 /// The whole catalogue.

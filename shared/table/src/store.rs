@@ -158,6 +158,37 @@ impl Table {
         Ok(items)
     }
 
+    /// Looks at so many items of the whole table, in no order, from behind a row on; also the last row, unless it was the
+    /// end. What it costs grows with the table and not with what is found: only for a store on one's own machine.
+    pub async fn scan(
+        &self,
+        items: usize,
+        after: Option<Key>,
+    ) -> Result<(Vec<Item>, Option<Key>), TableError> {
+        let mut tries = self.retry.tries(self.random());
+        loop {
+            let sent = self
+                .client
+                .scan()
+                .table_name(self.name())
+                .limit(i32::try_from(items).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(after.clone().map(key_attributes))
+                .consistent_read(true)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await;
+            match sent {
+                Ok(output) => {
+                    count_read(output.consumed_capacity(), output.items().len());
+                    let last = output.last_evaluated_key.map(|key| Item::from_attributes(key).key());
+                    let items = output.items.unwrap_or_default().into_iter().map(Item::from_attributes);
+                    return Ok((items.collect(), last));
+                }
+                Err(error) => tries.again(failed_call(error)).await?,
+            }
+        }
+    }
+
     async fn query_once(
         &self,
         query: &Query,

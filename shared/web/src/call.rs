@@ -137,6 +137,12 @@ impl Call {
         Fields::new(Cow::Borrowed(&self.query), Loc::Root("query"))
     }
 
+    /// The fields of a form in the body, decoded; of repeated ones the last. Faults are at `["body", name]`.
+    pub fn form(&self) -> Fields<'_> {
+        let text = |(name, value): (Cow<'_, str>, Cow<'_, str>)| (name.into_owned(), Value::from(value));
+        Fields::new(Cow::Owned(form_urlencoded::parse(&self.body).map(text).collect()), Loc::Root("body"))
+    }
+
     /// A parameter of the path, decoded. What is no UTF-8 becomes `U+FFFD` and so names nothing; a name the
     /// route does not have gives the empty text.
     pub fn path(&self, name: &str) -> &str {
@@ -149,6 +155,16 @@ impl Call {
     pub fn path_fields(&self) -> Fields<'_> {
         let text = |(name, value): &(String, String)| (name.clone(), Value::String(value.clone()));
         Fields::new(Cow::Owned(self.path.iter().map(text).collect()), Loc::Root("path"))
+    }
+}
+
+impl Call {
+    /// A cookie of this name; of several the first.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let cookies = self.headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut pairs =
+            cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 }
 

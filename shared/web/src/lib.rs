@@ -28,6 +28,7 @@ mod field_fault;
 mod fields;
 mod json;
 pub mod meta;
+mod page;
 mod problem;
 mod rate;
 pub mod read;
@@ -40,6 +41,7 @@ pub use call::{Call, IdempotencyKey};
 pub use cors::cors_origins;
 pub use field_fault::{Faults, FieldFault, MAX_REPORTED_FAULTS, Step};
 pub use fields::{Body, Fields};
+pub use page::{Asset, Download, Page};
 pub use problem::Problem;
 pub use rate::{FailureLimiter, RateLimiter};
 pub use read::{

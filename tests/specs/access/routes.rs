@@ -36,6 +36,26 @@ pub(crate) struct Route {
 pub(crate) const OPEN: [(&str, &str); 4] =
     [("GET", "/"), ("GET", "/healthz"), ("GET", "/openapi.json"), ("POST", "/v1/tenants")];
 
+/// Pages and their files that everybody may ask for.
+const PAGES: [(&str, &str); 5] = [
+    ("GET", "/ui"),
+    ("GET", "/ui/assets/{file}"),
+    ("GET", "/console/assets/{file}"),
+    ("POST", "/console/sign-in"),
+    ("POST", "/console/sign-out"),
+];
+
+/// Pages for whoever has a session of the console. `specs/console` has what they ask for.
+const CONSOLE: [&str; 7] = [
+    "/console",
+    "/console/tenants",
+    "/console/tenants/{tenant_id}",
+    "/console/billing",
+    "/console/billing/plans/{plan_id}",
+    "/console/db/{table}",
+    "/console/db/download",
+];
+
 impl Route {
     /// A route that any role may read, whatever the plan includes.
     const fn open_to_any_role(path: &'static str) -> Self {
@@ -605,6 +625,20 @@ async fn each_route_of_the_operator_serves_the_operator_and_nobody_else() {
 }
 
 #[tokio::test]
+async fn each_page_of_the_console_serves_a_session_and_nobody_else() {
+    let world = World::with_console().await;
+    let admin = world.tenant().await;
+
+    for path in CONSOLE {
+        let path = path.replace("{tenant_id}", &admin.tenant_id).replace("{plan_id}", "starter");
+        let path = path.replace("{table}", "users");
+        assert_eq!(world.console(&path).send().await.status, 200, "{path}");
+        assert_eq!(world.request("GET", &path).send().await.faults(), ["missing query.key"], "{path}");
+        assert_eq!(admin.get(&path).send().await.faults(), ["missing query.key"], "{path}");
+    }
+}
+
+#[tokio::test]
 async fn the_list_of_routes_is_the_published_one() {
     let world = World::open().await;
 
@@ -624,14 +658,19 @@ async fn the_list_of_routes_is_the_published_one() {
     let named = |(method, path): (&str, &str)| (method.to_owned(), path.to_owned());
     let guarded: BTreeSet<_> = all().map(|route| named((route.method, route.path))).collect();
     let of_operator: BTreeSet<_> = ADMIN.iter().map(|route| named((route.method, route.path))).collect();
-    assert_eq!(open, OPEN.map(named).into());
+    let of_console: BTreeSet<_> = CONSOLE.map(|path| named(("GET", path))).into();
+    assert_eq!(open, OPEN.into_iter().chain(PAGES).map(named).collect());
     let of_control_plane: BTreeSet<_> = CONTROL_PLANE
         .iter()
         .flat_map(|prefix| {
             OF_CONTROL_PLANE.map(|(method, path)| (method.to_owned(), format!("{prefix}{path}")))
         })
         .collect();
-    assert_eq!(published, &(&(&guarded | &open) | &of_operator) | &of_control_plane);
+    let of_the_platform = &of_operator | &of_console;
+    assert_eq!(published, &(&(&guarded | &open) | &of_the_platform) | &of_control_plane);
+    for (_, path) in &of_console {
+        assert_eq!(document["paths"][path]["get"]["security"], json!([{"consoleSession": []}]), "{path}");
+    }
     for (method, path) in &of_operator {
         let operation = &document["paths"][path][method.to_ascii_lowercase()];
         assert_eq!(operation["security"], json!([{"platformAdminKey": []}]), "{method} {path}");
