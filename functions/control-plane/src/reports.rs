@@ -18,7 +18,7 @@ use crate::{
 /// The farthest that "soon" is, in days.
 const MAX_DAYS: i64 = 3_650;
 
-fn answer(name: &str, rows: Vec<Value>, next: Option<&Cursor>) -> Answer {
+fn answer(name: &str, rows: &[Value], next: Option<&Cursor>) -> Answer {
     let count = rows.len();
     Answer::ok(
         &json!({"status": "ok", "report": name, "count": count, "rows": rows, "next_cursor": shown(next)}),
@@ -35,8 +35,8 @@ pub(crate) async fn active_credits(State(deps): State<Deps>, call: Call) -> Resu
     let place = place(&deps, &call, Action::ManageGrants).await?;
     let page = Page::asked(&call, &Grants::ends_range(&place.tenant, &place.project))?;
     let (grants, next) = by_end(&deps, &call, &place, Ends::ToCome, page).await?;
-    let rows = grants.iter().map(|grant| grant.view(&place.tenant, call.now)).collect();
-    Ok(answer("active-credits", rows, next.as_ref()))
+    let rows: Vec<_> = grants.iter().map(|grant| grant.view(&place.tenant, call.now)).collect();
+    Ok(answer("active-credits", &rows, next.as_ref()))
 }
 
 /// Credits that end within so many days of 24 hours, the next one first.
@@ -54,7 +54,8 @@ pub(crate) async fn expiring_soon(State(deps): State<Deps>, call: Call) -> Resul
             "expires_at": grant.expires_at, "days_remaining": grant.days_left_at(call.now),
         })
     };
-    Ok(answer("expiring-soon", grants.iter().map(row).collect(), next.as_ref()))
+    let rows: Vec<_> = grants.iter().map(row).collect();
+    Ok(answer("expiring-soon", &rows, next.as_ref()))
 }
 
 /// Credits whose time is over and that nobody took back, the latest end first.
@@ -62,8 +63,8 @@ pub(crate) async fn expired(State(deps): State<Deps>, call: Call) -> Result<Answ
     let place = place(&deps, &call, Action::ManageGrants).await?;
     let page = Page::asked(&call, &Grants::ends_range(&place.tenant, &place.project))?;
     let (grants, next) = by_end(&deps, &call, &place, Ends::Past, page).await?;
-    let rows = grants.iter().map(|grant| grant.view(&place.tenant, call.now)).collect();
-    Ok(answer("expired", rows, next.as_ref()))
+    let rows: Vec<_> = grants.iter().map(|grant| grant.view(&place.tenant, call.now)).collect();
+    Ok(answer("expired", &rows, next.as_ref()))
 }
 
 async fn by_end(
@@ -85,8 +86,8 @@ pub(crate) async fn quota_policies(State(deps): State<Deps>, call: Call) -> Resu
         .sort_by(|one, other| (&one.user_type, &one.bundle_id).cmp(&(&other.user_type, &other.bundle_id)));
     let tenant_id = place.tenant.tenant_id();
     let (policies, next) = page.of(policies, |policy| policy.row(tenant_id), |policy| policy.origin.active);
-    let rows = policies.iter().map(|policy| policy.view(&place.tenant)).collect();
-    Ok(answer("quota-policies", rows, next.as_ref()))
+    let rows: Vec<_> = policies.iter().map(|policy| policy.view(&place.tenant)).collect();
+    Ok(answer("quota-policies", &rows, next.as_ref()))
 }
 
 /// Budget policies that hold, by bundle and provider.
@@ -100,8 +101,8 @@ pub(crate) async fn budget_policies(State(deps): State<Deps>, call: Call) -> Res
     });
     let tenant_id = place.tenant.tenant_id();
     let (policies, next) = page.of(policies, |policy| policy.row(tenant_id), |policy| policy.origin.active);
-    let rows = policies.iter().map(|policy| policy.view(&place.tenant)).collect();
-    Ok(answer("budget-policies", rows, next.as_ref()))
+    let rows: Vec<_> = policies.iter().map(|policy| policy.view(&place.tenant)).collect();
+    Ok(answer("budget-policies", &rows, next.as_ref()))
 }
 
 /// What was paid for credits and not paid back: of all months, or of some; in one row, or in one for each month. A credit
@@ -125,7 +126,7 @@ pub(crate) async fn revenue(State(deps): State<Deps>, call: Call) -> Result<Answ
         let all = revenues.into_iter().fold(Revenue::default(), |sum, (_, more)| sum.and(more));
         vec![revenue_view(&all)]
     };
-    Ok(answer("revenue", rows, None))
+    Ok(answer("revenue", &rows, None))
 }
 
 /// A month, `2026-02`, or that of a day, `2026-02-10`.

@@ -65,7 +65,7 @@ pub trait Once: Sync {
 #[derive(Debug, Clone)]
 pub enum Issued {
     /// It was granted.
-    Now(Grant),
+    Now(Box<Grant>),
     /// It was granted before; here is the row that says so.
     Before(Item),
 }
@@ -147,7 +147,7 @@ impl Grants {
             // A grant whose answer was lost may be stored all the same: what is remembered goes in any case.
             self.forget_user(&row);
             match committed {
-                Ok(()) => return Ok(Issued::Now(grant)),
+                Ok(()) => return Ok(Issued::Now(Box::new(grant))),
                 // Somebody else was faster, at this user or at this very order: the next look tells.
                 Err(CommitError::Refused(refusals))
                     if refusals.of(lock).is_some()

@@ -46,12 +46,15 @@ pub struct Policies {
     remembered: Arc<Remembered>,
 }
 
+/// Answers of a tenant, each with when it was loaded.
+type Answers<T> = Cache<(TenantId, Key), (Timestamp, T)>;
+
 #[derive(Debug)]
 struct Remembered {
     /// By tenant, and the key of the policy of the very bundle.
-    quotas: Cache<(TenantId, Key), (Timestamp, Option<Quotas>)>,
+    quotas: Answers<Option<Quotas>>,
     /// By tenant, and the key of the ceilings of the very bundle.
-    budgets: Cache<(TenantId, Key), (Timestamp, Arc<[BudgetPolicy]>)>,
+    budgets: Answers<Arc<[BudgetPolicy]>>,
     /// Counts changes: what was loaded before a change is not remembered after it.
     changes: AtomicU64,
 }
