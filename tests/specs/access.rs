@@ -8,6 +8,7 @@ mod access {
     mod anything;
     mod api_keys;
     mod authentication;
+    mod control_routes;
     mod cors;
     mod envelope;
     mod optional_keys;

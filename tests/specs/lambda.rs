@@ -11,8 +11,11 @@ use bespin_embedded::Embedded;
 use bespin_payments::{StripeSettings, WebhookSecret};
 use bespin_primitives::{Clock, OsRandom, SystemClock};
 use bespin_web::{ProcessClock, Surface};
+use data_encoding::{BASE64, HEXLOWER};
+use hmac::{Hmac, Mac};
 use lambda_http::{Adapter, lambda_runtime::LambdaEvent, request::LambdaRequest};
 use serde_json::{Value, json};
+use sha2::Sha256;
 use tower::ServiceExt;
 
 const TENANTS: &str = include_str!("../../events/tenants.json");
@@ -23,6 +26,8 @@ const BILLING: &str = include_str!("../../events/billing.json");
 const CONSOLE: &str = include_str!("../../events/console.json");
 const CHAT: &str = include_str!("../../events/chat.json");
 const NOTIFICATIONS: &str = include_str!("../../events/notifications.json");
+const CONTROL_PLANE: &str = include_str!("../../events/control-plane.json");
+const WEBHOOKS: &str = include_str!("../../events/webhooks.json");
 const BRIEFS: &str = include_str!("../../events/briefs.json");
 const TURNS: &str = include_str!("../../events/turns.json");
 const OUTBOX_DISPATCHER: &str = include_str!("../../events/outbox-dispatcher.json");
@@ -330,6 +335,43 @@ fn lines(answer: &Value) -> String {
     } else {
         body.to_owned()
     }
+}
+
+#[tokio::test]
+async fn the_event_of_control_plane_grants_credits() {
+    let deployment = Deployment::new().await;
+    let event = deployment.of_new_tenant(CONTROL_PLANE).await;
+
+    let granted = body(&deployment.invoke(bespin_fn_control_plane::routes, &event).await, 201);
+
+    assert_eq!(granted["replenishment"]["user_id"], "maria");
+    assert_eq!(granted["replenishment"]["additional_requests_per_day"], 50);
+}
+
+/// What is signed are the bytes that Stripe sent, whether or not API Gateway passes them on as base64.
+#[tokio::test]
+async fn the_event_of_webhooks_grants_what_was_paid_for_once() {
+    let deployment = Deployment::new().await;
+    let tenant = deployment.sign_up().await;
+    let mut event = event(WEBHOOKS);
+    let refused = body(&deployment.invoke(bespin_fn_webhooks::routes, &event).await, 401);
+    assert_eq!(refused["detail"], "Invalid signature");
+    let placeholder = "<tenant_id of the answer to tenants.json>";
+    let payment = event["body"].as_str().unwrap().replace(placeholder, tenant["tenant_id"].as_str().unwrap());
+    let sent_at = SystemClock.now().epoch_seconds();
+    let mut mac = Hmac::<Sha256>::new_from_slice(STRIPE_SECRET.as_bytes()).unwrap();
+    mac.update(format!("{sent_at}.{payment}").as_bytes());
+    let signature = HEXLOWER.encode(&mac.finalize().into_bytes());
+    event["headers"]["stripe-signature"] = json!(format!("t={sent_at},v1={signature}"));
+    event["body"] = json!(payment);
+
+    let first = body(&deployment.invoke(bespin_fn_webhooks::routes, &event).await, 200);
+    event["body"] = json!(BASE64.encode(payment.as_bytes()));
+    event["isBase64Encoded"] = json!(true);
+    let again = body(&deployment.invoke(bespin_fn_webhooks::routes, &event).await, 200);
+
+    assert_eq!(first["message"], "Credits granted to user maria");
+    assert_eq!(again["message"], "Payment pi_1001 was granted before");
 }
 
 #[tokio::test]

@@ -201,16 +201,16 @@ async fn policies_grants_and_budgets_hold_for_limiter_and_turns() {
     let post = async |path: &str, body: Value| {
         admin.post(&format!("{CP}{path}")).json(&body).send().await.expect(201);
     };
-    let admit = async |user: &str, user_type: &str, bundle: &str| {
+    let left = async |user: &str, user_type: &str, bundle: &str| {
         let body = json!({"user_id": user, "user_type": user_type, "bundle_id": bundle, "lock_id": "l"});
         let admitted = admin.post(&format!("{CP}/limiter/admit")).json(&body).send().await.expect(200);
         admitted["insight"]["messages_remaining"].clone()
     };
-    assert_eq!(admit("maria", "free", "app").await, 10, "C1: the fallback");
+    assert_eq!(left("maria", "free", "app").await, 10, "C1: the fallback");
     post("/policies/quota", json!({"user_type": "free", "requests_per_day": 10})).await;
     post("/policies/quota", json!({"user_type": "free", "bundle_id": "app", "requests_per_day": 4})).await;
     assert_eq!(
-        (admit("maria", "free", "app").await, admit("maria", "free", "other").await),
+        (left("maria", "free", "app").await, left("maria", "free", "other").await),
         (json!(4), json!(10)),
         "C2"
     );
@@ -221,11 +221,11 @@ async fn policies_grants_and_budgets_hold_for_limiter_and_turns() {
     .await;
     post("/replenishments/top-up", json!({"user_id": "maria", "additional_requests_per_day": 20})).await;
     assert_eq!(
-        (admit("maria", "free", "app").await, admit("maria", "free", "other").await),
+        (left("maria", "free", "app").await, left("maria", "free", "other").await),
         (json!(29), json!(30)),
         "B8, B9, C6"
     );
-    assert_eq!(admit("otto", "free", "other").await, 10, "another user");
+    assert_eq!(left("otto", "free", "other").await, 10, "another user");
 
     // A provider that the turn does not use may be used up; the project's ceiling holds beside the bundle's.
     post("/policies/budget", json!({"bundle_id": "app", "provider": "brave", "usd_per_day": 0})).await;

@@ -22,7 +22,7 @@ const MAX_DOLLARS: Micros = Micros::new(99_999_999_990_000);
 const MAX_NOTES: usize = 1_000;
 
 fn parse_quota(body: &Body, call: &Call) -> Result<(Named, QuotaOrder), Problem> {
-    let names = Dimension::ALL.map(Dimension::name);
+    let limits = Dimension::ALL.map(Dimension::name);
     let mut fields = body.fields()?;
     let place = Named::in_body(&mut fields, call)?;
     let user_type = fields.required("user_type", text(1..=MAX_NAME));
@@ -38,7 +38,7 @@ fn parse_quota(body: &Body, call: &Call) -> Result<(Named, QuotaOrder), Problem>
         Dimension::ALL.into_iter().zip(read).try_fold(Quotas::default(), |all, (dimension, number)| {
             Some(all.with(dimension, number?.map(i64::unsigned_abs)))
         });
-    let unset = unset(&mut fields, &names, |name| given?.get(Dimension::parse(name)?).map(drop));
+    let unset = unset(&mut fields, &limits, |name| given?.get(Dimension::parse(name)?).map(drop));
     let notes = fields.optional("notes", text(..=MAX_NOTES));
     fields.finish(|| {
         let order = QuotaOrder {
@@ -53,17 +53,17 @@ fn parse_quota(body: &Body, call: &Call) -> Result<(Named, QuotaOrder), Problem>
 }
 
 fn parse_budget(body: &Body, call: &Call) -> Result<(Named, BudgetOrder), Problem> {
-    let names = BudgetWindow::ALL.map(BudgetWindow::limit_name);
+    let limits = BudgetWindow::ALL.map(BudgetWindow::limit_name);
     let mut fields = body.fields()?;
     let place = Named::in_body(&mut fields, call)?;
     let bundle_id = fields.required("bundle_id", text(..=MAX_NAME));
     let provider = fields.required("provider", text(1..=MAX_NAME));
-    let read: Vec<_> = names.iter().map(|name| fields.optional(name, decimal(MAX_DOLLARS))).collect();
+    let read: Vec<_> = limits.iter().map(|name| fields.optional(name, decimal(MAX_DOLLARS))).collect();
     let given = BudgetWindow::ALL
         .into_iter()
         .zip(read)
         .try_fold(Budget::default(), |all, (window, dollars)| Some(all.with(window, dollars?)));
-    let unset = unset(&mut fields, &names, |name| given?.get(BudgetWindow::parse(name)?).map(drop));
+    let unset = unset(&mut fields, &limits, |name| given?.get(BudgetWindow::parse(name)?).map(drop));
     let notes = fields.optional("notes", text(..=MAX_NOTES));
     fields.finish(|| {
         let order = BudgetOrder {

@@ -125,11 +125,14 @@ pub(crate) async fn top_up(State(deps): State<Deps>, call: Call) -> Result<Answe
     .await
 }
 
+/// How a body becomes an order.
+type ParseOrder = fn(&Body, &Call) -> Result<(Named, GrantOrder), Problem>;
+
 async fn issue(
     deps: &Deps,
     call: &Call,
     endpoint: &'static str,
-    parse: impl Fn(&Body, &Call) -> Result<(Named, GrantOrder), Problem>,
+    parse: ParseOrder,
     message: fn(&str) -> String,
 ) -> Result<Answer, Problem> {
     let body = call.json_with_non_finite()?;

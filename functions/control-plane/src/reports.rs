@@ -32,7 +32,7 @@ pub(crate) async fn active_credits(State(deps): State<Deps>, call: Call) -> Resu
     let place = place(&deps, &call, Action::ManageGrants).await?;
     let page = Page::asked(&call, &Grants::ends_range(&place.tenant, &place.project))?;
     let (grants, next) = by_end(&deps, &call, &place, Ends::ToCome, page).await?;
-    let rows: Vec<Value> = grants.iter().map(|grant| grant.view(&place.tenant, call.now)).collect();
+    let rows: Vec<_> = grants.iter().map(|grant| grant.view(&place.tenant, call.now)).collect();
     Ok(answer("active-credits", &rows, next.as_ref()))
 }
 
@@ -51,7 +51,7 @@ pub(crate) async fn expiring_soon(State(deps): State<Deps>, call: Call) -> Resul
             "expires_at": grant.expires_at, "days_remaining": grant.days_left_at(call.now),
         })
     };
-    let rows: Vec<Value> = grants.iter().map(row).collect();
+    let rows: Vec<_> = grants.iter().map(row).collect();
     Ok(answer("expiring-soon", &rows, next.as_ref()))
 }
 
@@ -60,7 +60,7 @@ pub(crate) async fn expired(State(deps): State<Deps>, call: Call) -> Result<Answ
     let place = place(&deps, &call, Action::ManageGrants).await?;
     let page = Page::asked(&call, &Grants::ends_range(&place.tenant, &place.project))?;
     let (grants, next) = by_end(&deps, &call, &place, Ends::Past, page).await?;
-    let rows: Vec<Value> = grants.iter().map(|grant| grant.view(&place.tenant, call.now)).collect();
+    let rows: Vec<_> = grants.iter().map(|grant| grant.view(&place.tenant, call.now)).collect();
     Ok(answer("expired", &rows, next.as_ref()))
 }
 
@@ -83,7 +83,7 @@ pub(crate) async fn quota_policies(State(deps): State<Deps>, call: Call) -> Resu
         .sort_by(|one, other| (&one.user_type, &one.bundle_id).cmp(&(&other.user_type, &other.bundle_id)));
     let tenant_id = place.tenant.tenant_id();
     let (policies, next) = page.of(policies, |policy| policy.row(tenant_id), |policy| policy.origin.active);
-    let rows: Vec<Value> = policies.iter().map(|policy| policy.view(&place.tenant)).collect();
+    let rows: Vec<_> = policies.iter().map(|policy| policy.view(&place.tenant)).collect();
     Ok(answer("quota-policies", &rows, next.as_ref()))
 }
 
@@ -98,7 +98,7 @@ pub(crate) async fn budget_policies(State(deps): State<Deps>, call: Call) -> Res
     });
     let tenant_id = place.tenant.tenant_id();
     let (policies, next) = page.of(policies, |policy| policy.row(tenant_id), |policy| policy.origin.active);
-    let rows: Vec<Value> = policies.iter().map(|policy| policy.view(&place.tenant)).collect();
+    let rows: Vec<_> = policies.iter().map(|policy| policy.view(&place.tenant)).collect();
     Ok(answer("budget-policies", &rows, next.as_ref()))
 }
 

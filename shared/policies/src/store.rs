@@ -37,9 +37,6 @@ const CACHED_ANSWERS: usize = 10_000;
 /// How often a change is made anew because another one of the same policy was faster.
 const ATTEMPTS: usize = 32;
 
-/// The budgets that bind in a bundle, shared by whoever reads them.
-type Budgets = Arc<[BudgetPolicy]>;
-
 /// Policies, by way of the table. One for each process, so that a change made here shows in the next call. Cloning is
 /// cheap, and clones remember together.
 #[derive(Debug, Clone)]
@@ -49,12 +46,15 @@ pub struct Policies {
     remembered: Arc<Remembered>,
 }
 
+/// Answers of a tenant, each with when it was loaded.
+type Answers<T> = Cache<(TenantId, Key), (Timestamp, T)>;
+
 #[derive(Debug)]
 struct Remembered {
     /// By tenant, and the key of the policy of the very bundle.
-    quotas: Cache<(TenantId, Key), (Timestamp, Option<Quotas>)>,
+    quotas: Answers<Option<Quotas>>,
     /// By tenant, and the key of the ceilings of the very bundle.
-    budgets: Cache<(TenantId, Key), (Timestamp, Budgets)>,
+    budgets: Answers<Arc<[BudgetPolicy]>>,
     /// Counts changes: what was loaded before a change is not remembered after it.
     changes: AtomicU64,
 }

@@ -121,7 +121,7 @@ async fn another_tenants_id_is_as_good_as_one_that_there_is_not() {
     for named in [&other.tenant_id, &never, &"acme".to_owned()] {
         for path in ["/replenishments", "/replenishments/user/maria", "/policies/quota", "/reports/revenue"] {
             let reply = admin.get(&cp(&format!("{path}?tenant={named}"))).send().await;
-            assert_eq!(reply.detail(404), format!("Tenant {named} not found"), "{path}");
+            assert_eq!(reply.detail(404), format!("Tenant '{named}' not found"), "{path}");
         }
         let body = json!({"user_id": "maria", "tenant": named});
         let reply = admin.post(&cp("/replenishments/top-up")).json(&body).send().await;
@@ -129,7 +129,7 @@ async fn another_tenants_id_is_as_good_as_one_that_there_is_not() {
     }
     for named in [&never, &"acme".to_owned()] {
         let reply = world.operator("GET", &cp(&format!("/replenishments?tenant={named}"))).send().await;
-        assert_eq!(reply.detail(404), format!("Tenant {named} not found"));
+        assert_eq!(reply.detail(404), format!("Tenant '{named}' not found"));
     }
     let own = format!("/replenishments?tenant={}", admin.tenant_id);
     assert_eq!(get(&admin, NOW, &own).await["count"], 0);

@@ -354,7 +354,7 @@ async fn names_of_any_characters_stand_for_themselves() {
         .await;
     }
     for (place, user) in awkward.iter().enumerate() {
-        let encoded: String = user.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let encoded = user.bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02X}"));
         let listed = credits(&admin, NOW, &encoded).await;
         assert_eq!((listed.len(), &listed[0]["user_id"]), (1, &json!(user)), "{user}");
         let limit = daily_limit(&admin, NOW, &encoded, &encoded).await;

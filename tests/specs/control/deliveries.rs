@@ -122,7 +122,7 @@ async fn what_was_parked_is_granted_by_a_replay_once_the_settings_allow() {
 /// Another process over the same stores that does not compare prices.
 fn without_price_check(world: &World) -> World {
     world.another_with(Arc::new(SystemClock), Arc::new(OsRandom), |settings| {
-        settings.stripe.check_price = false
+        settings.stripe.check_price = false;
     })
 }
 

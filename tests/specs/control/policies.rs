@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bespin_policies::{Budget, BudgetWindow, Dimension, EVERY_BUNDLE, Project, Quotas};
 use bespin_primitives::{Micros, OsRandom};
+use bespin_table::{Change, Condition, Transaction, keys};
 use bespin_testing::StoppedClock;
 use bespin_tests::World;
 use bespin_turns::{Allowed, LockOrder, Subject, Turns};
@@ -314,16 +315,36 @@ async fn a_bundle_has_budgets_for_a_hundred_providers_at_the_same_time() {
 async fn a_project_has_a_thousand_policies_of_each_kind() {
     let world = World::open().await;
     let admin = world.tenant().await;
-    for number in 0..1000 {
-        set_quota(&admin, NOW, json!({"user_type": format!("kind-{number}"), "requests_per_day": 1})).await;
-    }
+    set_quota(&admin, NOW, json!({"user_type": "kind-1", "requests_per_day": 1})).await;
+    // As if 998 more had been set.
+    let tenant_id = admin.access().await.tenant_id();
+    let mut transaction = Transaction::new();
+    let more = Change::default().add("quotas", &998u64);
+    transaction.update(keys::policy_counts(tenant_id, "main"), more, Condition::present());
+    world.deps().table.commit(transaction).await.unwrap();
+    set_quota(&admin, NOW, json!({"user_type": "kind-1000"})).await;
 
-    let beyond = json!({"user_type": "beyond"});
-    let reply = admin.post(&cp("/policies/quota")).json(&beyond).send().await;
+    let reply = admin.post(&cp("/policies/quota")).json(&json!({"user_type": "beyond"})).send().await;
 
     assert_eq!(reply.detail(409), "A project has at most 1000 quota policies");
-    set_quota(&admin, NOW, json!({"user_type": "kind-7", "requests_per_day": 2})).await;
-    let elsewhere = json!({"user_type": "beyond", "project": "side"});
-    admin.post(&cp("/policies/quota")).json(&elsewhere).send().await.expect(201);
-    assert_eq!(get(&admin, NOW, "/policies/quota?limit=1000").await["count"], 1000);
+    set_quota(&admin, NOW, json!({"user_type": "kind-1", "requests_per_day": 2})).await;
+    set_quota(&admin, NOW, json!({"user_type": "beyond", "project": "side"})).await;
+    let budget = json!({"bundle_id": "app", "provider": "openai"});
+    admin.post(&cp("/policies/budget")).json(&budget).send().await.expect(201);
+}
+
+#[tokio::test]
+async fn lists_read_all_policies_of_a_project_however_much_they_note() {
+    let world = World::open().await;
+    let admin = world.tenant().await;
+    let notes = "\u{1f4b0}".repeat(1000);
+    for number in 0..300 {
+        set_quota(&admin, NOW, json!({"user_type": format!("kind-{number}"), "notes": notes})).await;
+    }
+
+    assert_eq!(
+        get(&admin, NOW, "/policies/quota?limit=1000").await["count"],
+        300,
+        "more than a page of the store"
+    );
 }

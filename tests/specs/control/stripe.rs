@@ -198,17 +198,17 @@ async fn e10_e11_a_package_of_its_own_says_what_it_has_and_a_known_one_wins() {
     pay(&world, NOW, &payment("evt_1", "pi_1", 1550, &custom)).await;
     pay(&world, NOW, &payment("evt_2", "pi_2", 3000, &both)).await;
 
-    let maria = &credits(&admin, NOW, "maria").await[0];
+    let custom = &credits(&admin, NOW, "maria").await[0];
     assert_eq!(
-        (&maria["additional_requests_per_day"], &maria["purchase_amount_usd"]),
+        (&custom["additional_requests_per_day"], &custom["purchase_amount_usd"]),
         (&json!(80), &json!(15.5))
     );
-    assert_eq!(maria["additional_tokens_per_day"], 8000000);
-    assert_eq!(at(maria["expires_at"].as_str().unwrap()), at("2026-01-11T00:00:02Z"));
-    assert_eq!(maria["purchase_notes"], "Stripe payment - custom package");
-    let mario = &credits(&admin, NOW, "mario").await[0];
-    assert_eq!(mario["additional_requests_per_day"], 200);
-    assert_eq!(at(mario["expires_at"].as_str().unwrap()), at("2026-01-31T00:00:02Z"));
+    assert_eq!(custom["additional_tokens_per_day"], 8000000);
+    assert_eq!(at(custom["expires_at"].as_str().unwrap()), at("2026-01-11T00:00:02Z"));
+    assert_eq!(custom["purchase_notes"], "Stripe payment - custom package");
+    let known = &credits(&admin, NOW, "mario").await[0];
+    assert_eq!(known["additional_requests_per_day"], 200);
+    assert_eq!(at(known["expires_at"].as_str().unwrap()), at("2026-01-31T00:00:02Z"));
 }
 
 #[tokio::test]
@@ -308,19 +308,19 @@ async fn e14_of_fifty_deliveries_at_once_one_grants() {
 }
 
 #[tokio::test]
-async fn fifty_payments_of_one_user_at_once_are_all_granted() {
+async fn twenty_payments_of_one_user_at_once_are_all_granted() {
     let (world, admin) = shop().await;
     let metadata = json!({"user_id": "maria", "tenant": admin.tenant_id, "package": "basic"});
-    let events: Vec<Value> = (0..50)
+    let events: Vec<Value> = (0..20)
         .map(|number| payment(&format!("evt_{number}"), &format!("pi_{number}"), 1000, &metadata))
         .collect();
 
     let replies = join_all(events.iter().map(|event| signed(&world, NOW, event).send())).await;
 
     assert!(replies.iter().all(|reply| reply.status == 200));
-    assert_eq!(credits(&admin, NOW, "maria").await.len(), 50);
+    assert_eq!(credits(&admin, NOW, "maria").await.len(), 20);
     let revenue = revenue(&admin, NOW).await;
-    assert_eq!((&revenue["purchase_count"], &revenue["total_revenue"]), (&json!(50), &json!(500)));
+    assert_eq!((&revenue["purchase_count"], &revenue["total_revenue"]), (&json!(20), &json!(200)));
 }
 
 #[tokio::test]
