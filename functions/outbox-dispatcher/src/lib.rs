@@ -4,7 +4,7 @@
 //! more.
 //!
 //! An endpoint that does not take a delivery is no failure of its message: the delivery says when it is tried again. What
-//! fails here is the store or the queue.
+//! fails here is the store or the queue. A message in the dead letters loses nothing, because the sweep asks again.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use bespin_edge::Deps;

@@ -161,7 +161,7 @@ async fn serve_sqs(
     }
 }
 
-/// Does what happens by itself in the deployment: the store forgets, the hourly rule fires.
+/// Does what happens by itself in the deployment: the store forgets, the rules fire.
 async fn tick(cloud: Arc<Cloud>, stop: impl Future<Output = ()>) {
     let mut stop = std::pin::pin!(stop);
     while time::timeout(TICK, &mut stop).await.is_err() {
