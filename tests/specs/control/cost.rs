@@ -113,8 +113,9 @@ async fn a_payment_is_three_round_trips_and_its_repeat_writes_nothing_but_its_de
     let again = signed(&world, NOW, &event).send().await.cost();
 
     // Beside the twelve of a paid grant: the mark of the payment, and the delivery with its event.
-    assert_eq!((first.round_trips, first.write_units), (3, 16.0));
-    assert_eq!((again.round_trips, again.write_units, again.cancelled), (3, 2.0, 0));
+    assert_eq!((first.round_trips, first.read_units, first.write_units), (3, 3.0, 16.0));
+    let Cost { round_trips, read_units, write_units, cancelled, .. } = again;
+    assert_eq!((round_trips, read_units, write_units, cancelled), (3, 3.0, 2.0, 0));
     assert_eq!(pay(&world, NOW, &event).await, "Payment pi_1 was granted before");
 }
 
