@@ -209,14 +209,20 @@ fn edge_settings(settings: &LocalSettings, pepper: Pepper) -> Settings {
         per_address_per_second: None,
         auth_failures_per_minute: None,
         console_key: None,
-        // The table is this machine's.
-        console_may_scan: settings.dynamodb.is_none(),
+        console_may_scan: settings.dynamodb.as_deref().is_none_or(is_of_this_machine),
         playground: settings.playground,
         brief_runs_queue_url: None,
         outbox_queue_url: None,
         webhooks_allow_loopback: true,
         stripe: settings.stripe.clone(),
     }
+}
+
+/// Whether a store's URL leads to a port of this machine.
+fn is_of_this_machine(url: &str) -> bool {
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = host.split(['/', ':']).next().unwrap_or_default();
+    matches!(host, "localhost" | "127.0.0.1")
 }
 
 /// The connection to another store, such as the official DynamoDB Local. Region and credentials are the

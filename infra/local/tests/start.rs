@@ -12,7 +12,7 @@ use std::{
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use bespin_aws::{Connection, Service};
-use running::{LocalCloud, bespin_local, paste, refusal_of, taken_port};
+use running::{Caller, LocalCloud, bespin_local, paste, refusal_of, taken_port};
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
@@ -39,6 +39,31 @@ fn every_address_in_the_banner_answers() {
         TcpStream::connect(format!("127.0.0.1:{port}")).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
     assert_eq!(json(&cloud.demo_tenant().get("/openapi.json").1)["openapi"].as_str().unwrap()[..2], *"3.");
+}
+
+#[test]
+fn the_links_of_the_banner_open_the_playground_and_the_console_and_a_restart_keeps_their_key() {
+    let home = tempdir().unwrap();
+    let settings = [("BESPIN_DATA", home.path().to_str().unwrap())];
+    let path = |link: &str| link.splitn(4, '/').nth(3).unwrap().to_owned();
+    let first = LocalCloud::start(&settings);
+    let stranger = Caller::new(first.port(), Vec::new());
+    let console = path(first.told("console"));
+
+    assert_eq!(stranger.get(&format!("/{}", path(first.told("playground")))).0, 200);
+    // It is led on to the clean address, and keeps no cookie, so it is asked for the key again.
+    assert_eq!(stranger.get(&format!("/{console}")).0, 422);
+    assert_eq!(stranger.get("/console?key=0123456789abcdef").0, 404);
+
+    first.stop();
+    let second = LocalCloud::start(&settings);
+    assert_eq!(path(second.told("console")), console);
+    second.stop();
+    let own_key = [settings[0], ("DEV_CONSOLE_KEY", "a key of my own choice")];
+    let third = LocalCloud::start(&own_key);
+    assert_eq!(path(third.told("console")), "console", "a chosen key is not printed");
+    let short = refusal_of(bespin_local(&[("BESPIN_DATA", ":memory:"), ("DEV_CONSOLE_KEY", "too short")]));
+    assert_eq!(short, "bespin: DEV_CONSOLE_KEY must be at least 16 characters long, not 'one of 9'");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //!
 //! What is always true: nothing is written; nothing is seen without a [`ConsoleAccess`](bespin_access::ConsoleAccess);
 //! no row shows a secret or anything that opens one; a page asks the store a bounded number of times, whatever there is
-//! (a page may therefore hold fewer rows than asked for, even none, and still lead on); no row of the table is met twice
+//! (a page may therefore hold fewer rows than asked for, even none, and still lead on); no item of the table is met twice
 //! or left out from page to page, however many are written meanwhile.
 
 mod kind;

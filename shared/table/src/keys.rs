@@ -13,7 +13,7 @@
 //! | API key | `T#<tenant>` | `KEY#<hash>` | batch: authenticate; query by prefix: a tenant's keys |
 //! | tenant of an API key | `K#<hash>` | `OWNER` | get: authenticate by the key alone |
 //! | lock of a tenant's API keys | `T#<tenant>` | `KEYRING` | get: every change of the keys |
-//! | user in order of creation | `T#<tenant>#USERS` | `<instant>#<user>` | query: a tenant's users, oldest first |
+//! | user in order of creation | `T#<tenant>#USERS` | `<instant>#<user>` | query: a tenant's users, oldest first, or newest first: console |
 //! | owner of a user id | `U#<user>` | `OWNER` | batch: authenticate (tells a stranger's user from none) |
 //! | tenant in order of creation | `TENANTS#<first hex digit of the tenant>` | `<instant>#<tenant>` | 16 queries: all tenants |
 //! | schedule of a tenant's daily brief | `SCHEDULES#<first hex digit of the tenant>` | `<tenant>` | get: show, set, run; 16 queries: who is due |
@@ -22,8 +22,8 @@
 //! | head of a KPI's series | `T#<tenant>#KPI#<kpi>` | `HEAD` | get: latest point; lock of every ingest |
 //! | leaf of a KPI's series | `T#<tenant>#KPI#<kpi>` | `P#<first instant>` | query by range: ingest, brief, summary |
 //! | journal of a wide ingest | `T#<tenant>#KPI#<kpi>` | `J#<page>` | query by prefix: roll forward |
-//! | brief | `T#<tenant>#BRIEFS` | `<date>` | get: by date; query, newest first: latest |
-//! | usage of a month | `T#<tenant>#USAGE` | `<yyyy-mm>` | get: admission, usage |
+//! | brief | `T#<tenant>#BRIEFS` | `<date>` | get: by date; query, newest first: latest, console |
+//! | usage of a month | `T#<tenant>#USAGE` | `<yyyy-mm>` | get: admission, usage; query, newest first: console |
 //! | ledger entry | `T#<tenant>#LEDGER#<yyyy-mm>` | `<instant>#<entry>` | query, newest first: ledger |
 //! | idempotency record | `T#<tenant>#IDEM#<hash>` | `RECORD` | get, or the old item of a refused write |
 //! | idempotency record of a sign-up | `IDEM#<hash>` | `RECORD` | the same |
@@ -45,7 +45,7 @@
 //! | delivery that is not done with | `DUE#<0-f>` | `<due instant>#<tenant>#<id>` | 16 queries, oldest first: sweep |
 //! | conversation of a user | `T#<tenant>#CHATS#<user>` | `ID#<conversation>` | get: one conversation; condition of every chat |
 //! | conversation in order of creation | `T#<tenant>#CHATS#<user>` | `AT#<instant>#<conversation>` | query, newest first: list |
-//! | question and answer of a conversation | `T#<tenant>#CHAT#<conversation>` | `<instant>#<message>` | query: messages, oldest first |
+//! | question and answer of a conversation | `T#<tenant>#CHAT#<conversation>` | `<instant>#<message>` | query: messages, oldest first, or newest first: console |
 //! | what a subject did in a bundle and is doing | `T#<tenant>#TALLIES#<project>` | `<user>#<bundle>#<session>` | get: every turn of the subject; query by prefix: all bundles of a user |
 //! | what a provider cost in a bundle, or in all (`*`) | `T#<tenant>#SPEND#<project>` | `<bundle>#<provider>` | batch: every turn that uses it |
 //! | turn | `T#<tenant>#TURNS` | `<turn>` | get: settle, cancel, heartbeat, show |

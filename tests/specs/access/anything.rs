@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use tokio::runtime::Runtime;
 
 use super::{
+    control_routes::control,
     envelope::assert_error_envelope,
     routes::{ADMIN, OPEN, Objects, Route, all},
 };
@@ -267,6 +268,35 @@ fn nothing_the_operator_sends_is_our_own_fault() {
         let request = rich.world.operator("GET", &format!("/v1/admin/{list}"));
         runtime.block_on(request.send()).expect(200);
     }
+    assert!(served.get() > 25, "only {} came through: nothing deep was tried", served.get());
+}
+
+/// Whatever is sent to the control plane, and in whatever place of a path or a query.
+#[test]
+fn nothing_the_control_plane_is_sent_is_our_own_fault() {
+    let (runtime, rich) = with_a_tenant();
+    let routes: Vec<_> = control().collect();
+    let bytes = || prop::collection::vec(any::<u8>(), 0..60);
+
+    let served = Cell::new(0);
+    proptest!(cases(), |(which in 0..routes.len(), field in any::<prop::sample::Index>(), value in leaf(),
+                         body in body(), segment in bytes())| {
+        let (method, path, route) = &routes[which];
+        let segment = percent_encoded(&segment);
+        let steps: Vec<_> =
+            path.split('/').map(|step| if step.starts_with('{') { segment.as_str() } else { step }).collect();
+        let path = steps.join("/");
+        let mut requests = vec![rich.admin.request(method, &path).body(body)];
+        for name in ["limit", "cursor", "project", "tenant", "from", "outcome", "user_id", "user_type", "days"] {
+            requests.push(rich.admin.request(method, &format!("{path}?{name}={segment}")));
+        }
+        if let Some(good) = route.good_body() {
+            requests.push(rich.admin.request(method, &path).body(replaced(&good, field, &value)));
+        }
+        for request in requests {
+            served.set(served.get() + u32::from(runtime.block_on(send(request))));
+        }
+    });
     assert!(served.get() > 25, "only {} came through: nothing deep was tried", served.get());
 }
 

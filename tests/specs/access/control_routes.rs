@@ -43,6 +43,11 @@ impl ControlRoute {
         Self { body: Some(body), ..Self::switching(path, TURNS) }
     }
 
+    /// A body that nothing is wrong with.
+    pub(crate) fn good_body(&self) -> Option<Value> {
+        self.body.map(|body| body())
+    }
+
     const fn switching(path: &'static str, words: &'static str) -> Self {
         Self { method: "POST", ..Self::reading(path, words) }
     }
