@@ -12,8 +12,12 @@
 mod budget;
 mod count;
 mod error;
+mod limiter;
 mod limits;
+mod rows;
+mod settings;
 mod spend;
+mod spending;
 mod store;
 mod tally;
 mod turn;
@@ -21,9 +25,10 @@ mod verdict;
 
 pub use budget::{BudgetVerdict, ProviderBudget};
 pub use error::TurnError;
+pub use limiter::{LockOrder, Subject};
 pub use limits::{Allowed, FALLBACK};
 pub use spend::Spend;
-pub use store::{LockOrder, Subject, Turns};
+pub use store::Turns;
 pub use tally::{AtExpiry, Snapshot, Tally};
 pub use turn::{Amounts, SettledAmounts, Turn, TurnOrder, TurnState};
 pub use verdict::{Reason, Verdict};
