@@ -307,7 +307,7 @@ impl Webhooks {
     }
 
     /// Adds what is known of the endpoint now. An endpoint that was changed since it was called is not judged by that
-    /// call.
+    /// call, so whatever is said of it is said on the condition that it is still the one that was called.
     async fn put_finding(
         &self,
         transaction: &mut Transaction,
@@ -324,11 +324,13 @@ impl Webhooks {
         match finding {
             Finding::Works => {
                 if scene.health.is_some() {
+                    transaction.check(keys::webhook(tenant.tenant_id()), endpoint.unchanged());
                     transaction.delete(health, Condition::default());
                 }
             }
             Finding::Fails { failures, paused_until } => {
                 let change = Health::fail(made.ended_at, failures, paused_until);
+                transaction.check(keys::webhook(tenant.tenant_id()), endpoint.unchanged());
                 transaction.update(health, change, Condition::default());
             }
             Finding::Hopeless(reason) => {

@@ -1,6 +1,9 @@
 //! An endpoint that keeps failing is disabled, and whoever registered it is told, once.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use super::{
     house::{Heard, House, WEBHOOK, attempts, notified, with_status},
@@ -132,4 +135,39 @@ async fn a_changed_url_forgives_what_the_old_one_did() {
 
     assert_eq!((receiver.count(), better.count()), (tried, 2));
     assert_eq!(with_status(&house.deliveries(&tenant.admin).await, "delivered"), 2);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_changed_while_the_old_one_is_called_is_not_judged_by_that_call() {
+    for failing_before in [false, true] {
+        let (house, receiver, tenant) = notified(1).await;
+        if failing_before {
+            receiver.answers_next([Answer::Status(500)]);
+            house.settle().await;
+            house.clock.advance_seconds(10);
+        }
+        let calls = receiver.count() + 1;
+        let answer = Arc::new(Notify::new());
+        receiver.answers(Answer::When(Arc::clone(&answer), 500));
+        let better = Receiver::open().await;
+
+        let changing = async {
+            while receiver.count() < calls {
+                tokio::task::yield_now().await;
+            }
+            house.register(&tenant.admin, &better.url()).await.expect(200);
+            answer.notify_one();
+        };
+        futures::join!(house.settle(), changing);
+
+        let delivery = house.only_delivery(&tenant.admin).await;
+        assert_eq!(
+            (delivery["attempts"].as_u64(), &delivery["status"]),
+            (Some(calls as u64), &json!("pending"))
+        );
+        let webhook = house.get(&tenant.admin, WEBHOOK).await;
+        assert_eq!(webhook["health"], json!({"failing_since": null, "paused_until": null}));
+        house.pass(100).await;
+        assert_eq!((receiver.count(), better.count()), (calls, 1));
+    }
 }

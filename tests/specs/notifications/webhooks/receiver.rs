@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpListener,
+    sync::Notify,
     task::JoinHandle,
 };
 use tokio_rustls::TlsAcceptor;
@@ -29,6 +30,8 @@ pub(crate) enum Answer {
     TenMegabytes,
     /// With something that is no HTTP.
     Garbage,
+    /// With this status, when it is told to.
+    When(Arc<Notify>, u16),
     /// By status 503 to whatever mentions this text, with 200 to all else.
     Refuse(String),
 }
@@ -165,6 +168,10 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, book: Arc<Mutex
         Answer::Status(status) => format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n"),
         Answer::Full(status, head, body) => {
             format!("HTTP/1.1 {status} X\r\n{head}content-length: {}\r\n\r\n{body}", body.len())
+        }
+        Answer::When(told, status) => {
+            told.notified().await;
+            format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n")
         }
         Answer::Garbage => "220 mail.example ESMTP\r\n\r\n".to_owned(),
         Answer::Refuse(text) => {
