@@ -2,7 +2,7 @@
 
 use bespin_notifications::Departure;
 use bespin_primitives::{TenantId, Timestamp};
-use bespin_queue::{DeadLetters, Queue, QueueError};
+use bespin_queue::{DeadLetters, Depth, Queue, QueueError};
 use serde::{Deserialize, Serialize};
 
 use crate::{DeliveryId, schedule::hop_seconds};
@@ -103,6 +103,14 @@ impl Outbox {
     /// Where messages end that nothing can be done with; none without a queue.
     pub fn dead_letters(&self) -> Option<DeadLetters> {
         self.queue.as_ref().map(Queue::dead_letters)
+    }
+
+    /// How full the queue is; `None` where there is none. Two round trips.
+    pub async fn depth(&self) -> Option<Result<Depth, QueueError>> {
+        match &self.queue {
+            Some(queue) => Some(Box::pin(queue.depth()).await),
+            None => None,
+        }
     }
 
     /// Asks for all of these at once; gives how many could not be asked for.

@@ -135,6 +135,7 @@ async fn a_tenant_is_shown_with_all_it_has() {
         "daily_brief_generated: 2",
         "kpi_points_ingested",
         "<th scope=\"row\">Daily briefs",
+        "<th scope=\"row\">Outbox",
         "queued",
     ] {
         assert!(page.contains(shown), "{shown} is not in {page}");
