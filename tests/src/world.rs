@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bespin_access::{ConsoleKey, PlatformKeys};
+use bespin_aws::Connection;
 use bespin_edge::{Deps, Settings};
 use bespin_embedded::{Embedded, Faults};
 use bespin_entitlements::{DailyLimits, Plan, Subscription, SubscriptionStatus};
@@ -115,6 +116,11 @@ impl World {
     /// The stores.
     pub fn embedded(&self) -> &Embedded {
         self.cloud.embedded()
+    }
+
+    /// The connection to the table for another process over `embedded`.
+    pub fn table_of(&self, embedded: &Embedded) -> Connection {
+        self.cloud.table_of(embedded)
     }
 
     /// What goes wrong between the product and its stores.

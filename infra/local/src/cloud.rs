@@ -24,6 +24,8 @@ const CONSOLE_KEY_FILE: &str = "console-key";
 #[derive(Debug)]
 pub struct Cloud {
     embedded: Embedded,
+    /// The store of the table, where that is not the embedded one.
+    elsewhere: Option<Connection>,
     deps: Deps,
     router: Router,
     folder: Option<DataFolder>,
@@ -60,14 +62,15 @@ impl Cloud {
         let client = sqs_client(&queues);
         edge_settings.brief_runs_queue_url = Some(queues::create(&client, queues::BRIEF_RUNS).await?);
         edge_settings.outbox_queue_url = Some(queues::create(&client, queues::OUTBOX).await?);
-        let table = settings.dynamodb.as_deref().map_or_else(|| Ok(queues.clone()), connection_to)?;
-        let deps = Deps::with_queues(&table, &queues, edge_settings, clock.clone(), random);
+        let elsewhere = settings.dynamodb.as_deref().map(connection_to).transpose()?;
+        let table = elsewhere.as_ref().unwrap_or(&queues);
+        let deps = Deps::with_queues(table, &queues, edge_settings, clock.clone(), random);
         deps.table.create_if_absent().await?;
         deps.entitlements.catalogue().await?;
-        Ok(Self::joined(embedded, deps, clock, folder, settings.test_clock))
+        Ok(Self::joined(embedded, elsewhere, deps, clock, folder, settings.test_clock))
     }
 
-    /// Another process over the same embedded stores: the same settings and secrets, but caches and faults of its own.
+    /// Another process over the same stores: the same settings and secrets, but caches and faults of its own.
     #[must_use]
     pub fn another(&self, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         self.another_with(clock, random, |_| ())
@@ -84,12 +87,14 @@ impl Cloud {
         let embedded = Embedded::new(self.embedded.dynamodb().clone(), self.embedded.sqs().clone());
         let mut settings = Settings::clone(&self.deps.settings);
         change(&mut settings);
-        let deps = Deps::new(&embedded.connection(), settings, clock.clone(), random);
-        Self::joined(embedded, deps, clock, None, self.test_clock)
+        let queues = embedded.connection();
+        let deps = Deps::with_queues(&self.table_of(&embedded), &queues, settings, clock.clone(), random);
+        Self::joined(embedded, self.elsewhere.clone(), deps, clock, None, self.test_clock)
     }
 
     fn joined(
         embedded: Embedded,
+        elsewhere: Option<Connection>,
         deps: Deps,
         clock: Arc<dyn Clock>,
         folder: Option<DataFolder>,
@@ -99,7 +104,12 @@ impl Cloud {
         // On a developer's machine every answer tells what it cost.
         let surface = deps.settings.surface(Arc::new(request_clock), Arc::clone(&deps.random), true);
         let router = surface.wrap(routes(&deps));
-        Self { embedded, deps, router, folder, clock, test_clock }
+        Self { embedded, elsewhere, deps, router, folder, clock, test_clock }
+    }
+
+    /// The connection to the store of the table: `embedded`, unless the settings named another one.
+    pub fn table_of(&self, embedded: &Embedded) -> Connection {
+        self.elsewhere.clone().unwrap_or_else(|| embedded.connection())
     }
 
     /// All routes, as strangers see them.

@@ -84,8 +84,9 @@ impl House {
         let mut settings = (*world.deps().settings).clone();
         settings.outbox_queue_url = Some(queue.clone());
         settings.brief_runs_queue_url = None;
-        let mut deps =
-            Deps::new(&embedded.connection(), settings, Arc::new(clock.clone()), Arc::new(OsRandom));
+        let (table, queues) = (world.table_of(&embedded), embedded.connection());
+        let own_clock = Arc::new(clock.clone());
+        let mut deps = Deps::with_queues(&table, &queues, settings, own_clock, Arc::new(OsRandom));
         deps.webhooks = deps.webhooks.with_sender(Sender::new(names, guard));
         let request_clock = RequestClock { clock: Arc::new(clock.clone()), header_counts: true };
         let surface = deps.settings.surface(Arc::new(request_clock), Arc::new(OsRandom), true);
@@ -238,7 +239,7 @@ impl House {
 
     /// All that is stored, as text.
     pub(crate) async fn every_row(&self) -> String {
-        let connection = self.embedded.connection();
+        let connection = self.world.table_of(&self.embedded);
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
             .region(aws_sdk_dynamodb::config::Region::new(connection.region().to_owned()))
