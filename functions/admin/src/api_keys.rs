@@ -2,19 +2,12 @@
 
 use axum::{extract::State, http::StatusCode};
 use bespin_access::{StoredKey, TenantScope};
-use bespin_api_keys::{ApiKeyError, NewKey};
-use bespin_edge::Deps;
-use bespin_web::{Answer, Body, Call, Problem, text};
+use bespin_api_keys::ApiKeyError;
+use bespin_edge::{Deps, new_api_key};
+use bespin_web::{Answer, Call, Problem};
 use serde_json::{Value, json};
 
-use crate::{author, tenant_of};
-
-fn parse(body: &Body) -> Result<NewKey, Problem> {
-    let mut fields = body.fields()?;
-    let name = fields.optional("name", text(1..=255));
-    let user_id = fields.optional("user_id", text(36..=36));
-    fields.finish(|| Some(NewKey { name: name?, user_id: user_id? }))
-}
+use crate::tenant_of;
 
 pub(crate) async fn list(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let operator = deps.operator(&call)?;
@@ -31,9 +24,9 @@ pub(crate) async fn list(State(deps): State<Deps>, call: Call) -> Result<Answer,
 /// A new key, shown this once. What it is for is up to the operator, as for a tenant's own admin.
 pub(crate) async fn create(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let operator = deps.operator(&call)?;
-    let order = parse(&call.json()?)?;
+    let order = new_api_key(&call.json()?)?;
     let tenant = tenant_of(&call, &operator)?;
-    let author = author(&deps, &call, &operator);
+    let author = deps.author(&call, &operator);
     let shown = deps.api_keys.create(&author, &tenant, &order, None).await?;
     Ok(Answer::json_text(StatusCode::CREATED, shown))
 }
@@ -41,7 +34,7 @@ pub(crate) async fn create(State(deps): State<Deps>, call: Call) -> Result<Answe
 pub(crate) async fn revoke(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let operator = deps.operator(&call)?;
     let tenant = tenant_of(&call, &operator)?;
-    let author = author(&deps, &call, &operator);
+    let author = deps.author(&call, &operator);
     let revoked = deps.api_keys.revoke_any(&author, &tenant, call.path("key_id")).await?;
     Ok(Answer::json_text(StatusCode::OK, revoked))
 }

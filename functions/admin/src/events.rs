@@ -8,8 +8,6 @@ use bespin_primitives::{Credits, Micros, PricePerCredit};
 use bespin_web::{Answer, Body, Call, Problem, boolean, code, decimal, text};
 use serde_json::Value;
 
-use crate::author;
-
 fn credits(number: Micros) -> Credits {
     Credits::from_micros(number.get())
 }
@@ -74,14 +72,14 @@ pub(crate) async fn list(State(deps): State<Deps>, call: Call) -> Result<Answer,
 pub(crate) async fn create(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let operator = deps.operator(&call)?;
     let order = parse_new(&call.json_with_non_finite()?)?;
-    let event = deps.entitlements.create_event(&author(&deps, &call, &operator), order).await?;
+    let event = deps.entitlements.create_event(&deps.author(&call, &operator), order).await?;
     Ok(Answer::created(&event.view()))
 }
 
 pub(crate) async fn update(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let operator = deps.operator(&call)?;
     let update = parse_update(&call.json_with_non_finite()?)?;
-    let author = author(&deps, &call, &operator);
+    let author = deps.author(&call, &operator);
     let event = deps.entitlements.update_event(&author, call.path("event_key"), &update).await?;
     Ok(Answer::ok(&event.view()))
 }

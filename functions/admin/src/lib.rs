@@ -17,7 +17,6 @@ use axum::{
     routing::{delete, get, post, put},
 };
 use bespin_access::{OperatedTenant, PlatformAccess};
-use bespin_audit::Author;
 use bespin_edge::Deps;
 use bespin_entitlements::AdministrationError;
 use bespin_primitives::TenantId;
@@ -50,11 +49,6 @@ async fn other_method(State(deps): State<Deps>, call: Call) -> Problem {
         Ok(_) => Problem::method_not_allowed(),
         Err(hidden) => hidden,
     }
-}
-
-/// The author of the changes of this call.
-fn author<'a>(deps: &'a Deps, call: &Call, operator: &PlatformAccess) -> Author<'a> {
-    Author { actor: operator.into(), request_id: call.request_id, now: call.now, random: &*deps.random }
 }
 
 /// The tenant that the path names. An id of no possible tenant is one that is not there.

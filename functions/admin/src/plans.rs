@@ -9,8 +9,6 @@ use bespin_web::{
 };
 use serde_json::{Value, json};
 
-use crate::author;
-
 /// The most capabilities or caps one call names; a plan cannot have more that differ.
 const MAX_ITEMS: usize = 1_000;
 
@@ -109,14 +107,14 @@ pub(crate) async fn find(State(deps): State<Deps>, call: Call) -> Result<Answer,
 pub(crate) async fn create(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let operator = deps.operator(&call)?;
     let order = parse_new(&call.json_with_non_finite()?)?;
-    let plan = deps.entitlements.create_plan(&author(&deps, &call, &operator), order).await?;
+    let plan = deps.entitlements.create_plan(&deps.author(&call, &operator), order).await?;
     Ok(Answer::created(&plan.view()))
 }
 
 pub(crate) async fn update(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let operator = deps.operator(&call)?;
     let update = parse_update(&call.json_with_non_finite()?)?;
-    let author = author(&deps, &call, &operator);
+    let author = deps.author(&call, &operator);
     let plan = deps.entitlements.update_plan(&author, call.path("plan_id"), &update).await?;
     Ok(Answer::ok(&plan.view()))
 }
@@ -124,7 +122,7 @@ pub(crate) async fn update(State(deps): State<Deps>, call: Call) -> Result<Answe
 pub(crate) async fn set_capabilities(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let operator = deps.operator(&call)?;
     let sent = parse_capabilities(&call.json()?)?;
-    let author = author(&deps, &call, &operator);
+    let author = deps.author(&call, &operator);
     deps.entitlements.set_capabilities(&author, call.path("plan_id"), &sent).await?;
     Ok(Answer::ok(&json!(sent)))
 }
@@ -132,7 +130,7 @@ pub(crate) async fn set_capabilities(State(deps): State<Deps>, call: Call) -> Re
 pub(crate) async fn set_caps(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let operator = deps.operator(&call)?;
     let caps = parse_caps(&call.json_with_non_finite()?)?;
-    let author = author(&deps, &call, &operator);
+    let author = deps.author(&call, &operator);
     deps.entitlements.set_caps(&author, call.path("plan_id"), &caps).await?;
     let caps: Value = caps.iter().map(|(event_key, cap)| cap_view(event_key, *cap)).collect();
     Ok(Answer::ok(&caps))

@@ -8,7 +8,7 @@ use bespin_entitlements::{SubscriptionOrder, SubscriptionStatus};
 use bespin_primitives::{BillingPeriod, parse_date};
 use bespin_web::{Answer, Body, Call, Problem, one_of, parsed, text};
 
-use crate::{author, tenant_of};
+use crate::tenant_of;
 
 fn parse(body: &Body) -> Result<SubscriptionOrder, Problem> {
     let mut fields = body.fields()?;
@@ -37,7 +37,7 @@ pub(crate) async fn set(State(deps): State<Deps>, call: Call) -> Result<Answer, 
     let operator = deps.operator(&call)?;
     let order = parse(&call.json()?)?;
     let tenant = tenant_of(&call, &operator)?;
-    let author = author(&deps, &call, &operator);
+    let author = deps.author(&call, &operator);
     let subscription = deps.entitlements.subscribe(&author, &tenant, &order).await;
     // A change whose answer was lost may be stored all the same: what is remembered goes in any case.
     deps.access.forget(tenant.tenant_id());
@@ -55,7 +55,7 @@ pub(crate) async fn resume(State(deps): State<Deps>, call: Call) -> Result<Answe
 async fn set_status(deps: &Deps, call: &Call, status: SubscriptionStatus) -> Result<Answer, Problem> {
     let operator = deps.operator(call)?;
     let tenant = tenant_of(call, &operator)?;
-    let author = author(deps, call, &operator);
+    let author = deps.author(call, &operator);
     let subscription = deps.entitlements.set_status(&author, &tenant, status).await;
     // As above.
     deps.access.forget(tenant.tenant_id());

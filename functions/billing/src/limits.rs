@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use bespin_access::Action;
-use bespin_audit::{AuditActor, Author};
 use bespin_edge::Deps;
 use bespin_entitlements::DailyLimits;
 use bespin_web::{Answer, Body, Call, Problem, integer};
@@ -38,8 +37,7 @@ pub(crate) async fn set(State(deps): State<Deps>, call: Call) -> Result<Answer, 
     let limits = parse(&body, deps.settings.daily_limit_ceiling)?;
     let access = caller.authorise(Action::UpdateLimits)?;
 
-    let actor = AuditActor::from(&access);
-    let author = Author { actor, request_id: call.request_id, now: call.now, random: &*deps.random };
+    let author = deps.author(&call, &access);
     let set = deps.entitlements.set_daily_limits(&author, &access, limits).await;
     // A change whose answer was lost may be stored all the same: what is remembered goes in any case.
     deps.access.forget(access.tenant_id());

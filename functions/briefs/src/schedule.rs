@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use bespin_access::Action;
-use bespin_audit::{AuditActor, Author};
 use bespin_edge::Deps;
 use bespin_schedule::{DueTime, MAX_HOUR, Schedule, ScheduleOrder};
 use bespin_web::{Answer, Body, Call, Problem, boolean, integer, parsed};
@@ -34,8 +33,7 @@ pub(crate) async fn set(State(deps): State<Deps>, call: Call) -> Result<Answer, 
     let caller = deps.identify(&call).await?;
     let order = parse(&body)?;
     let access = caller.authorise(Action::ScheduleBriefs)?;
-    let actor = AuditActor::from(&access);
-    let author = Author { actor, request_id: call.request_id, now: call.now, random: &*deps.random };
+    let author = deps.author(&call, &access);
     let schedule = deps.schedules.set(&author, &access, order).await?;
     Ok(Answer::ok(&schedule.view(call.now)))
 }

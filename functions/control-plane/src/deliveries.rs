@@ -7,10 +7,7 @@ use bespin_payments::{Delivery, DeliveryScope, Outcome};
 use bespin_web::{Answer, Call, Problem, one_of};
 use serde_json::{Value, json};
 
-use crate::{
-    author,
-    page::{Page, shown},
-};
+use crate::page::{Page, shown};
 
 /// Those of the tenant that is named; those that belong to no tenant where the operator names none.
 async fn scope(deps: &Deps, call: &Call, administrator: Administrator) -> Result<DeliveryScope, Problem> {
@@ -39,7 +36,7 @@ pub(crate) async fn list(State(deps): State<Deps>, call: Call) -> Result<Answer,
 /// Tries a stored delivery again, by the settings as they are now.
 pub(crate) async fn replay(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let administrator = deps.sender(&call).await?.authorise(Action::ManageGrants)?;
-    let author = author(&deps, &call, &administrator);
+    let author = deps.author(&call, &administrator);
     let scope = scope(&deps, &call, administrator).await?;
     let delivery = deps.payments.replay(&author, scope, call.path("delivery_id")).await?;
     Ok(Answer::ok(&json!({"status": "ok", "message": delivery.message, "delivery": delivery.view()})))

@@ -16,10 +16,7 @@ use axum::{
     Router,
     routing::{delete, get, post},
 };
-use bespin_access::Administrator;
-use bespin_audit::Author;
 use bespin_edge::Deps;
-use bespin_web::Call;
 
 /// Where the routes of this function begin: both answer alike (control-plane.md 10.1).
 pub const PREFIXES: [&str; 2] = ["/api/admin/control-plane", "/api/v1/admin/control-plane"];
@@ -53,9 +50,4 @@ pub fn routes(deps: Deps) -> Router {
         .route("/clear-cache", post(system::clear_cache));
     let under_each = |router: Router<Deps>, prefix| router.nest(prefix, routes.clone());
     PREFIXES.into_iter().fold(Router::new(), under_each).with_state(deps)
-}
-
-/// The author of the changes of this call.
-fn author<'a>(deps: &'a Deps, call: &Call, administrator: &Administrator) -> Author<'a> {
-    Author { actor: administrator.into(), request_id: call.request_id, now: call.now, random: &*deps.random }
 }

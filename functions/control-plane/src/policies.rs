@@ -11,10 +11,7 @@ use bespin_primitives::Micros;
 use bespin_web::{Answer, Body, Call, Fields, Problem, decimal, integer, list_of, one_of, text};
 use serde_json::{Value, json};
 
-use crate::{
-    author,
-    page::{Page, shown},
-};
+use crate::page::{Page, shown};
 
 /// The highest ceiling: $99,999,999.99.
 const MAX_DOLLARS: Micros = Micros::new(99_999_999_990_000);
@@ -95,7 +92,7 @@ pub(crate) async fn set_quota(State(deps): State<Deps>, call: Call) -> Result<An
     let body = call.json()?;
     let administrator = deps.sender(&call).await?.authorise(Action::ManagePolicies)?;
     let (named, order) = parse_quota(&body, &call)?;
-    let author = author(&deps, &call, &administrator);
+    let author = deps.author(&call, &administrator);
     let place = named.of(&deps, administrator).await?;
     let policy = deps.policies.set_quota(&author, &place.tenant, &place.project, &order).await?;
     let message = format!("Quota policy set for {}", policy.user_type);
@@ -106,7 +103,7 @@ pub(crate) async fn set_budget(State(deps): State<Deps>, call: Call) -> Result<A
     let body = call.json_with_non_finite()?;
     let administrator = deps.sender(&call).await?.authorise(Action::ManagePolicies)?;
     let (named, order) = parse_budget(&body, &call)?;
-    let author = author(&deps, &call, &administrator);
+    let author = deps.author(&call, &administrator);
     let place = named.of(&deps, administrator).await?;
     let stored = deps.policies.set_budget(&author, &place.tenant, &place.project, &order).await?;
     let message = format!("Budget policy set for {}", stored.policy.provider);
@@ -146,7 +143,7 @@ pub(crate) async fn list_budgets(State(deps): State<Deps>, call: Call) -> Result
 /// Lets a policy hold no more. One that there is not is a success, too.
 pub(crate) async fn deactivate_quota(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let administrator = deps.sender(&call).await?.authorise(Action::ManagePolicies)?;
-    let author = author(&deps, &call, &administrator);
+    let author = deps.author(&call, &administrator);
     let place = Named::in_query(&call)?.of(&deps, administrator).await?;
     let (user_type, bundle) = (call.path("user_type"), call.path("bundle_id"));
     deps.policies.deactivate_quota(&author, &place.tenant, &place.project, user_type, bundle).await?;
@@ -157,7 +154,7 @@ pub(crate) async fn deactivate_quota(State(deps): State<Deps>, call: Call) -> Re
 /// Lets a policy hold no more. One that there is not is a success, too.
 pub(crate) async fn deactivate_budget(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let administrator = deps.sender(&call).await?.authorise(Action::ManagePolicies)?;
-    let author = author(&deps, &call, &administrator);
+    let author = deps.author(&call, &administrator);
     let place = Named::in_query(&call)?.of(&deps, administrator).await?;
     let (bundle, provider) = (call.path("bundle_id"), call.path("provider"));
     deps.policies.deactivate_budget(&author, &place.tenant, &place.project, bundle, provider).await?;

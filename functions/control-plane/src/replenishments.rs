@@ -10,10 +10,7 @@ use bespin_recording::{Claim, Fingerprint};
 use bespin_web::{Answer, Body, Call, Fields, Problem, boolean, decimal, integer, text};
 use serde_json::{Value, json};
 
-use crate::{
-    author,
-    page::{Page, shown},
-};
+use crate::page::{Page, shown};
 
 /// The most that is paid at once: $99,999,999.99.
 const MAX_AMOUNT: Micros = Micros::new(99_999_999_990_000);
@@ -139,7 +136,7 @@ async fn issue(
     let administrator = deps.sender(call).await?.authorise(Action::ManageGrants)?;
     let key = call.optional_idempotency_key()?;
     let (named, order) = parse(&body, call)?;
-    let author = author(deps, call, &administrator);
+    let author = deps.author(call, &administrator);
     let place = named.of(deps, administrator).await?;
 
     let claim = key.map(|key| Claim::new(&place.tenant, endpoint, key.as_str(), fingerprint(&place, &order)));
@@ -241,7 +238,7 @@ pub(crate) async fn deactivate_of_user_named_user(
 
 async fn take_back(deps: &Deps, call: &Call, user_id: &str, scope: &str) -> Result<Answer, Problem> {
     let administrator = deps.sender(call).await?.authorise(Action::ManageGrants)?;
-    let author = author(deps, call, &administrator);
+    let author = deps.author(call, &administrator);
     let place = Named::in_query(call)?.of(deps, administrator).await?;
     deps.grants.deactivate(&author, &place.tenant, &place.project, user_id, scope).await?;
     let message = format!("Replenishment deactivated for user {user_id}");

@@ -8,8 +8,6 @@ use bespin_web::{Answer, Call, Problem, clamped, one_of, parsed};
 use bespin_webhooks::{Attempt, Delivery, DeliveryListing, DeliveryState};
 use serde_json::{Value, json};
 
-use crate::webhook::author;
-
 /// The largest page.
 const MAX_LIMIT: i64 = 500;
 
@@ -47,13 +45,13 @@ pub(crate) async fn show(State(deps): State<Deps>, call: Call) -> Result<Answer,
 /// The delivery is made, not yet tried: whether it arrives is to be read in the log.
 pub(crate) async fn send_test(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let access = deps.identify(&call).await?.authorise(Action::ManageWebhooks)?;
-    let delivery = deps.webhooks.send_test(&author(&deps, &call, &access), &access).await?;
+    let delivery = deps.webhooks.send_test(&deps.author(&call, &access), &access).await?;
     Ok(Answer::json_text(StatusCode::ACCEPTED, delivery.view().to_string()))
 }
 
 pub(crate) async fn replay(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let access = deps.identify(&call).await?.authorise(Action::ManageWebhooks)?;
-    let author = author(&deps, &call, &access);
+    let author = deps.author(&call, &access);
     let delivery = deps.webhooks.replay(&author, &access, call.path("delivery_id")).await?;
     Ok(Answer::json_text(StatusCode::ACCEPTED, delivery.view().to_string()))
 }

@@ -35,7 +35,7 @@ pub(crate) async fn sign_up(State(deps): State<Deps>, call: Call) -> Result<Answ
     let key = call.optional_idempotency_key()?;
     check_invitation(&deps, &call)?;
     let order = parse(&body)?;
-    let claim = key.map(|key| deps.sealed_claim(None, PATH, &key, fingerprint(&order))).transpose()?;
+    let claim = deps.sealed_claim(None, PATH, key.as_ref(), fingerprint(&order))?;
 
     let mut transaction = Transaction::new();
     let founded = deps.access.found_tenant(&mut transaction, order, call.now);

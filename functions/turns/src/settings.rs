@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use bespin_access::Action;
-use bespin_audit::{AuditActor, Author};
 use bespin_edge::Deps;
 use bespin_turns::AtExpiry;
 use bespin_web::{Answer, Call, Problem, one_of};
@@ -21,8 +20,7 @@ pub(crate) async fn set(State(deps): State<Deps>, call: Call) -> Result<Answer, 
     let name = fields.required("at_expiry", one_of(&AtExpiry::NAMES));
     let at_expiry = fields.finish(|| AtExpiry::parse(name?))?;
     let access = caller.authorise(Action::RunTurns)?;
-    let actor = AuditActor::from(&access);
-    let author = Author { actor, request_id: call.request_id, now: call.now, random: &*deps.random };
+    let author = deps.author(&call, &access);
     deps.turns.set_at_expiry(&author, &access, at_expiry).await?;
     Ok(Answer::ok(&settings_view(at_expiry)))
 }

@@ -1,12 +1,15 @@
 //! What a function is made from: its settings, the joined parts ([`Deps`]), and the first steps of every
 //! request ([`Deps::identify`]). Only this crate joins the parts.
 
+mod author;
+mod credentials;
 mod deps;
 mod identify;
 mod place;
 mod sealed;
 mod settings;
 
+pub use credentials::{new_api_key, overlap_seconds};
 pub use deps::{Deps, Edge};
 pub use place::{Named, Place};
 pub use settings::{InviteToken, Settings, SettingsError, daily_limit_ceiling};
