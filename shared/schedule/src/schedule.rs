@@ -98,11 +98,19 @@ impl Schedule {
         }
     }
 
-    /// The schedule after a brief was dealt with; `None` where that is known, or a later one was dealt with since.
+    /// The schedule after a brief was dealt with; `None` where that is known, or a later one was dealt with since. A brief
+    /// that somebody asked for ahead of its time is not noted, or none would be due until then: when its own time comes it
+    /// is found made.
     pub(crate) fn noted(&self, last: LastBrief) -> Option<Self> {
         let known = self.last.as_ref().is_some_and(|known| known.date >= last.date);
+        let is_ahead = self.order.due.latest(last.at).is_none_or(|latest| latest < last.date);
         let done_through = self.done_through.max(Some(last.date));
-        (!known).then(|| Self { done_through, last: Some(last), version: self.version + 1, ..self.clone() })
+        (!known && !is_ahead).then(|| Self {
+            done_through,
+            last: Some(last),
+            version: self.version + 1,
+            ..self.clone()
+        })
     }
 
     /// The date whose brief is due at `now` and was not dealt with.
@@ -254,7 +262,7 @@ mod tests {
 
     fn made(date: &str) -> LastBrief {
         let outcome = Outcome::Made { run_id: "r".to_owned() };
-        LastBrief { date: parse_date(date).unwrap(), at: at("2026-02-10T06:00:00Z"), outcome }
+        LastBrief { date: parse_date(date).unwrap(), at: at(&format!("{date}T23:00:00Z")), outcome }
     }
 
     #[test]
@@ -300,6 +308,18 @@ mod tests {
         assert_eq!(done.due_at(after_an_outage), None);
         assert_eq!(done.noted(made("2026-02-13")), None);
         assert_eq!(done.noted(made("2026-02-12")), None, "a message that comes late");
+    }
+
+    #[test]
+    fn a_brief_that_was_asked_for_ahead_of_its_time_holds_up_none_that_is_due_before() {
+        let schedule = ordered(None, berlin(true, 7), "2026-02-09T12:00:00Z");
+        let early = |date: &str| LastBrief { at: at("2026-02-10T05:59:59Z"), ..made(date) };
+
+        for date in ["2026-02-10", "2026-02-11", "2999-12-31"] {
+            assert_eq!(schedule.noted(early(date)), None, "{date}");
+        }
+        let caught_up = schedule.noted(early("2026-02-08")).unwrap();
+        assert_eq!(caught_up.due_at(at("2026-02-10T06:00:00Z")), parse_date("2026-02-10"));
     }
 
     #[test]

@@ -68,8 +68,8 @@ impl Schedules {
         Err(TableError::Contended)
     }
 
-    /// Notes what became of the brief of a date, unless a later one was dealt with. Whoever notes the same thing again
-    /// changes nothing.
+    /// Notes what became of the brief of a date, unless a later one was dealt with or it is not due yet. Whoever notes the
+    /// same thing again changes nothing.
     pub async fn note(&self, tenant_id: TenantId, last: &LastBrief) -> Result<(), TableError> {
         for _ in 0..ATTEMPTS {
             let Some(before) = self.find(tenant_id).await? else { return Ok(()) };

@@ -259,6 +259,30 @@ async fn an_event_may_name_a_date_and_a_tenant() {
 }
 
 #[tokio::test]
+async fn an_event_that_names_a_date_ahead_of_its_time_holds_up_no_other_and_makes_that_one_once() {
+    let world = World::open().await;
+    let (admin, users) = due_at_noon(&world).await;
+    let early = at("2026-02-10T08:00:00Z");
+    for date in ["2026-02-12", "2027-02-10"] {
+        world.schedule(&json!({"date": date}), early).await.unwrap();
+        world.work_off_briefs(early).await;
+    }
+    assert_eq!((notified(&users, "2026-02-12").await, last(&admin).await), (vec![1, 1, 1], Value::Null));
+
+    for day in 10..=12 {
+        hour(&world, at(&format!("2026-02-{day}T12:00:00Z"))).await;
+        let date = format!("2026-02-{day}");
+        assert_eq!(
+            (&last(&admin).await["date"], notified(&users, &date).await),
+            (&json!(date), vec![1, 1, 1])
+        );
+    }
+    assert_eq!(world.schedule(&Value::Null, at("2026-02-12T13:00:00Z")).await.unwrap().sent, 0);
+    assert_eq!(brief_dates(&admin).await, ["2026-02-10", "2026-02-11", "2026-02-12", "2027-02-10"]);
+    assert_eq!(world.assert_ledger_equals_counters(&admin, "2026-02").await, 4 * 4);
+}
+
+#[tokio::test]
 async fn whoever_set_the_schedule_acts_in_it() {
     let world = World::open().await;
     let (admin, _) = due_at_noon(&world).await;
