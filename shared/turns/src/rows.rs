@@ -9,8 +9,8 @@ use bespin_table::{
 };
 
 use crate::{
-    Allowed, BudgetVerdict, ProviderBudget, Reason, Spend, Subject, Tally, Turn, TurnError, TurnOrder,
-    TurnState, Verdict, tally::Ask,
+    Allowed, Amounts, AtExpiry, BudgetVerdict, ProviderBudget, Reason, Spend, Subject, Tally, Turn,
+    TurnError, TurnOrder, TurnState, Verdict, tally::Ask,
 };
 
 /// How often a change is planned anew because another one of the same rows was faster. Each time somebody else got
@@ -151,7 +151,7 @@ impl TurnRows {
         if verdict.reason.is_some() {
             return Err(TurnError::RateLimited(Box::new(verdict)));
         }
-        let asked = |provider: &str| estimate.usd.get(provider).copied().map_or(0, Micros::get);
+        let asked = |provider: &str| dollars(estimate, provider);
         for budget in budgets {
             let spend = self.spends.spend(&budget.scope, &budget.provider, now)?;
             let verdict = BudgetVerdict::of(budget, &spend, asked(&budget.provider), now);
@@ -176,7 +176,28 @@ impl TurnRows {
         Ok(verdict)
     }
 
-    /// Adds to `transaction` what a change of a turn means for what it held.
+    /// Whether a turn that should go on, or be given up for nothing, is not held any more as it was: that is over then.
+    pub(crate) fn have_lost(&self, before: &Turn, after: &Turn, now: Timestamp) -> Result<bool, TableError> {
+        let matters = match after.state {
+            TurnState::Held => true,
+            TurnState::Cancelled { .. } => before.at_expiry == AtExpiry::Charge,
+            TurnState::Settled(_) => false,
+        };
+        let (id, estimate) = (before.id.to_string(), &before.order.estimate);
+        let counts = estimate.requests > 0 || estimate.tokens > 0;
+        if !matters || counts && !tally_of(self.tally.0.as_ref(), now)?.holds(&id) {
+            return Ok(matters);
+        }
+        for ((_, provider), (row, _)) in &self.spends.rows {
+            if dollars(estimate, provider) > 0 && !spend_of(row.as_ref(), now)?.holds(&id) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Adds to `transaction` what a change of a turn means for what it held. What is not held any more was charged, if the
+    /// turn is one of those that are: the row tells, because the clock that ended it may have been ahead of ours.
     pub(crate) fn follow(
         &mut self,
         transaction: &mut Transaction,
@@ -186,15 +207,16 @@ impl TurnRows {
     ) -> Result<(), TurnError> {
         let id = before.id.to_string();
         let estimate = &before.order.estimate;
-        let charged = before.was_charged_at(now);
+        let is_charged = before.at_expiry == AtExpiry::Charge;
         let tally = tally_of(self.tally.0.as_ref(), now)?;
         let released = tally.released(&id);
         let next = match &after.state {
             TurnState::Held => tally.renewed(&id, after.until),
             TurnState::Cancelled { .. } => released,
             TurnState::Settled(settled) => {
+                let was_charged = is_charged && released.is_none();
                 let mut next = released.unwrap_or_else(|| tally.clone());
-                if charged {
+                if was_charged {
                     next.take_back(estimate.requests, estimate.tokens, before.until);
                 }
                 next.settle(settled.amounts.requests, settled.amounts.tokens, now);
@@ -203,26 +225,31 @@ impl TurnRows {
         };
         self.tally.1 = next.map(|next| put_tally(transaction, self.tally_key.clone(), &next));
         self.spends.put(transaction, now, |provider, spend| {
-            let held = estimate.usd.get(provider).copied().map_or(0, Micros::get);
+            let held = dollars(estimate, provider);
             match &after.state {
                 TurnState::Held => spend.renew(&id, after.until),
                 TurnState::Cancelled { .. } => spend.release(&id),
                 TurnState::Settled(settled) => {
-                    spend.release(&id);
-                    if charged {
+                    if is_charged && !spend.holds(&id) {
                         spend.take_back(held, before.until);
                     }
-                    let micros = settled.amounts.usd.get(provider).copied().map_or(0, Micros::get);
-                    if micros > 0 {
-                        spend.commit(micros, now);
+                    spend.release(&id);
+                    let used = dollars(&settled.amounts, provider);
+                    if used > 0 {
+                        spend.commit(used, now);
                     }
-                    return held > 0 || micros > 0;
+                    return held > 0 || used > 0;
                 }
             }
             held > 0
         })?;
         Ok(())
     }
+}
+
+/// What of these a provider costs, in micro-dollars.
+fn dollars(amounts: &Amounts, provider: &str) -> u64 {
+    amounts.usd.get(provider).copied().map_or(0, Micros::get)
 }
 
 /// Takes over the item that stood in the way of a write, if one did.

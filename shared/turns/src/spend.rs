@@ -80,6 +80,10 @@ impl Spend {
         self.holds.push(Hold(id.to_owned(), until.micros(), micros, at_expiry == AtExpiry::Charge));
     }
 
+    pub(crate) fn holds(&self, id: &str) -> bool {
+        self.holds.iter().any(|Hold(held, ..)| held == id)
+    }
+
     pub(crate) fn release(&mut self, id: &str) {
         self.holds.retain(|Hold(held, ..)| held != id);
     }

@@ -139,6 +139,15 @@ impl Turns {
         rows.read(&self.table.get_all(&rows.keys()).await?);
         for _ in 0..ATTEMPTS {
             let Some(changed) = next(&turn)? else { return Ok(turn) };
+            if rows.have_lost(&turn, &changed, now)? {
+                // Somebody else changed the turn, or its time was over by a clock that is ahead of ours.
+                let found = self.find(tenant, turn_id).await?;
+                if found.version == turn.version {
+                    return Err(TurnError::Expired { turn_id: turn.id });
+                }
+                turn = found;
+                continue;
+            }
             let mut transaction = Transaction::new();
             let unchanged = Condition::present().and_equals("version", &turn.version);
             let slot = transaction.put(changed.at(keys::turn(tenant_id, turn.id)), unchanged);

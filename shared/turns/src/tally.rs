@@ -140,6 +140,10 @@ impl Tally {
         }
     }
 
+    pub(crate) fn holds(&self, id: &str) -> bool {
+        self.holds.iter().any(|hold| hold.id == id)
+    }
+
     fn running(&self) -> u64 {
         self.holds.iter().filter(|hold| hold.slot).count() as u64
     }
@@ -165,7 +169,7 @@ impl Tally {
     pub(crate) fn admit(&self, allowed: &Allowed, ask: &Ask<'_>, now: Timestamp) -> (Verdict, Option<Self>) {
         let effective = allowed.effective();
         let is_limited = effective.get(Dimension::MaxConcurrent).is_some();
-        let held_already = self.holds.iter().any(|hold| hold.id == ask.id);
+        let held_already = self.holds(ask.id);
         let reason = if held_already { None } else { self.reason(&effective, ask, now) };
         let by_base = !held_already && self.reason(&allowed.base, ask, now).is_some();
         let mut verdict = Verdict::of(self, *allowed, reason, by_base && reason.is_none(), now);

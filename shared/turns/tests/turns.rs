@@ -231,6 +231,42 @@ async fn a_settlement_after_the_expiry_is_recorded_once_and_corrects_what_was_ch
 }
 
 #[tokio::test]
+async fn a_turn_that_is_over_by_a_clock_ahead_is_over_and_settled_by_what_it_used_all_the_same() {
+    let (ahead, behind) = ("2026-02-10T12:02:00Z", "2026-02-10T12:01:59.9Z");
+    for at_expiry in [AtExpiry::Free, AtExpiry::Charge] {
+        let desk = Desk::open().await;
+        let order = TurnOrder { at_expiry: Some(at_expiry), ..desk.order.clone() };
+        let begun = desk.begin_as(&order, "a", &allowed(&[]), &[], NOON).await.unwrap();
+        let id = begun["turn_id"].as_str().unwrap();
+        // A process whose clock is ahead writes the same rows.
+        let other = desk.started("b", ahead).await;
+        desk.turns.cancel(&desk.access, &other, at(ahead)).await.unwrap();
+
+        let renewed = desk.turns.prolong(&desk.access, id, None, at(behind)).await;
+        assert!(matches!(renewed, Err(TurnError::Expired { .. })), "{at_expiry:?}: {renewed:?}");
+        if at_expiry == AtExpiry::Charge {
+            let cancelled = desk.turns.cancel(&desk.access, id, at(behind)).await;
+            assert!(matches!(cancelled, Err(TurnError::Expired { .. })), "{cancelled:?}");
+        }
+        desk.settle(id, &amounts(1, 70, &[("openai", "0.3")]), behind).await.unwrap();
+        assert_eq!(desk.counted(ahead).await, text((1, 70, 0, "0.3", "0")), "{at_expiry:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_who_give_a_turn_up_at_once_all_are_told_that_it_is() {
+    let desk = Desk::open().await;
+    let order = TurnOrder { at_expiry: Some(AtExpiry::Charge), ..desk.order.clone() };
+    let begun = desk.begin_as(&order, "a", &allowed(&[]), &[], NOON).await.unwrap();
+    let id = begun["turn_id"].as_str().unwrap();
+
+    let given_up = join_all((0..12).map(|_| desk.turns.cancel(&desk.access, id, at(NOON)))).await;
+
+    assert!(given_up.iter().all(Result::is_ok), "{given_up:?}");
+    assert_eq!(desk.counted(NOON).await, text((0, 0, 0, "0", "0")));
+}
+
+#[tokio::test]
 async fn a_heartbeat_prolongs_a_turn_that_is_not_over() {
     let desk = Desk::open().await;
     let id = desk.started("a", NOON).await;
