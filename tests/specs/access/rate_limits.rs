@@ -45,7 +45,8 @@ fn served(world: &World, change: impl FnOnce(&mut Settings)) -> Router {
         per_tenant_per_second: settings.per_tenant_per_second,
         per_address_per_second: settings.per_address_per_second,
     };
-    let deps = Deps::new(&world.embedded().connection(), settings, Arc::new(SystemClock), Arc::new(OsRandom));
+    let deps =
+        Deps::new(&world.table_of(world.embedded()), settings, Arc::new(SystemClock), Arc::new(OsRandom));
     surface.wrap(bespin_fn_kpis::routes(deps.clone()).merge(bespin_fn_admin::routes(deps)))
 }
 

@@ -91,7 +91,7 @@ async fn a_change_made_by_another_process_shows_after_five_seconds_at_the_latest
     let clock = Arc::new(SetClock(AtomicI64::new(0)));
     let settings = (*world.deps().settings).clone();
     let elsewhere = Deps::new(
-        &world.embedded().connection(),
+        &world.table_of(world.embedded()),
         settings,
         clock.clone() as Arc<dyn Clock>,
         Arc::new(OsRandom),

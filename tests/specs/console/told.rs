@@ -95,7 +95,8 @@ pub(crate) fn served(world: &World, change: impl FnOnce(&mut Settings)) -> Route
     change(&mut settings);
     let clock = Arc::new(RequestClock { clock: Arc::new(SystemClock), header_counts: true });
     let surface = settings.surface(clock, Arc::new(OsRandom), true);
-    let deps = Deps::new(&world.embedded().connection(), settings, Arc::new(SystemClock), Arc::new(OsRandom));
+    let deps =
+        Deps::new(&world.table_of(world.embedded()), settings, Arc::new(SystemClock), Arc::new(OsRandom));
     surface.wrap(bespin_fn_console::routes(deps))
 }
 
