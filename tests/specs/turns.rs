@@ -2,6 +2,10 @@
 //! Their rules over time and under races are specified beside the crate, in `shared/turns/tests`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod turns {
+    mod plan;
+}
+
 use bespin_tests::{Actor, Request, World};
 use serde_json::{Value, json};
 
@@ -139,7 +143,7 @@ async fn a_turn_goes_from_admission_to_settlement_and_a_retry_of_either_changes_
     assert_eq!(settled["status"], "settled");
     assert_eq!(
         settled["settled"]["overshoot"],
-        json!({"requests": 0, "tokens": 150, "usd": {"openai": 0.05}})
+        json!({"requests": 0, "tokens": 150, "usd": {"openai": 0.05}, "units": {}})
     );
     assert_eq!(settle().at("2026-02-10T12:05:00Z").send().await.expect(200), settled);
     assert_eq!(admin.get(&format!("/v1/turns/{id}")).send().await.expect(200), settled);
@@ -172,7 +176,8 @@ async fn every_bad_member_is_named() {
     let admin = world.tenant().await;
     let body = json!({
         "user_id": "", "bundle_id": "x".repeat(256), "policy": {"max_concurrent": 0, "requests_per_day": -1},
-        "estimate": {"tokens": -5, "usd": {"openai": -1, "brave": "much"}}, "lifetime_seconds": 0,
+        "estimate": {"tokens": -5, "usd": {"openai": -1, "brave": "much"}, "units": {"tool_invocation": 10_000, "tokens": 1}},
+        "lifetime_seconds": 0,
         "at_expiry": "later",
     });
 
@@ -188,6 +193,8 @@ async fn every_bad_member_is_named() {
             "greater_than_equal body.estimate.tokens",
             "greater_than_equal body.estimate.usd.openai",
             "float_parsing body.estimate.usd.brave",
+            "less_than_equal body.estimate.units.tool_invocation",
+            "value_error body.estimate.units.tokens",
             "greater_than_equal body.lifetime_seconds",
             "string_pattern_mismatch body.at_expiry",
         ]

@@ -1,16 +1,32 @@
 //! `GET /v1/usage/daily` (gateway.md 11) and `GET /v1/billing/usage` (12.4).
 
 use axum::extract::State;
-use bespin_access::Action;
+use bespin_access::{Action, TenantAccess};
 use bespin_edge::Deps;
-use bespin_entitlements::UsageSummary;
+use bespin_entitlements::{Account, UsageSummary};
 use bespin_metering::{Counter, Usage};
-use bespin_primitives::BillingPeriod;
+use bespin_primitives::{BillingPeriod, Timestamp};
 use bespin_table::TableError;
 use bespin_web::{Answer, Call, Problem, date, parsed};
 use serde_json::{Value, json};
 
 use crate::{parse_period_start, plan::subscribed};
+
+/// The account with its usage as it is now: where turns hold some of the plan, what they held until a moment ago is
+/// written down first, as used or free.
+async fn account(
+    deps: &Deps,
+    access: &TenantAccess,
+    period: BillingPeriod,
+    now: Timestamp,
+) -> Result<Account, TableError> {
+    loop {
+        let account = deps.entitlements.account(access, period).await?;
+        if !account.usage.is_held() || !deps.recorder.lapse(access, now).await? {
+            return Ok(account);
+        }
+    }
+}
 
 /// The counters of a day beside the limits of today.
 pub(crate) async fn daily(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
@@ -20,7 +36,7 @@ pub(crate) async fn daily(State(deps): State<Deps>, call: Call) -> Result<Answer
     let day = query.finish(|| day)?;
     let access = caller.authorise(Action::ReadBilling)?;
 
-    let account = deps.entitlements.account(&access, BillingPeriod::containing(day)).await?;
+    let account = account(&deps, &access, BillingPeriod::containing(day), call.now).await?;
     let usage = account.limits.fields().map(|(event, _)| {
         let units = account.usage.counted(Counter::UnitsOfDay(event, day))?;
         Ok::<_, TableError>(json!({"activity_type": event.key(), "units": units}))
@@ -40,7 +56,7 @@ pub(crate) async fn of_period(State(deps): State<Deps>, call: Call) -> Result<An
 
     let catalogue = deps.entitlements.catalogue().await?;
     let period = BillingPeriod::containing(start);
-    let account = deps.entitlements.account(&access, period).await?;
+    let account = account(&deps, &access, period, call.now).await?;
     let (_, plan) = subscribed(account.subscription, &catalogue)?;
     let usage = if start == period.start() { account.usage } else { Usage::of(period, None) };
     let summary = UsageSummary::of(&usage, plan)?;

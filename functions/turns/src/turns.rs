@@ -1,12 +1,17 @@
 //! `/v1/turns`: a turn is admitted with an estimate that it holds, and settled once by what it used (control-plane.md 7).
 
 use axum::{extract::State, http::StatusCode};
-use bespin_access::Action;
+use bespin_access::{Action, TenantAccess};
 use bespin_edge::Deps;
+use bespin_entitlements::{Admissions, Capability, EntitlementError, Standing};
+use bespin_metering::MeteredEvent;
 use bespin_policies::Project;
+use bespin_primitives::Timestamp;
 use bespin_recording::{Claim, Fingerprint};
-use bespin_turns::{Amounts, AtExpiry, Subject, TurnOrder};
-use bespin_web::{Answer, Body, Call, Fields, Problem, decimal, integer, map_of, members, one_of, parsed};
+use bespin_turns::{Amounts, AtExpiry, Room, Settlement, Subject, TurnOrder};
+use bespin_web::{
+    Answer, Body, Call, Fields, Problem, decimal, integer, map_by, map_of, members, one_of, parsed,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -29,13 +34,27 @@ const NO_PROJECT: &str = "must have 1 to 255 characters";
 /// More than a turn ever uses, and far below what a sum of turns could not hold.
 const MAX_COUNT: i64 = 1_000_000_000_000;
 
-/// `requests` (1 where nothing is said), `tokens`, and `usd` by provider.
+/// How many units of one event a turn uses at most: so many can be counted at any weight
+/// ([`EventDefinition::MAX_CREDITS_PER_UNIT`](bespin_metering::EventDefinition::MAX_CREDITS_PER_UNIT)).
+const MAX_UNITS: i64 = 9_999;
+
+const NO_EVENT: &str = "no such metered event";
+
+/// `requests` (1 where nothing is said), `tokens`, `usd` by provider, and `units` by metered event.
 fn amounts(fields: &mut Fields<'_>) -> Option<Amounts> {
     let requests = fields.or("requests", 1, integer(0..=MAX_COUNT));
     let tokens = fields.or("tokens", 0, integer(0..=MAX_COUNT));
     let usd = fields.optional("usd", map_of(MAX_PROVIDERS, decimal(MAX_DOLLARS)));
+    let event = parsed(|key| MeteredEvent::parse(key).ok_or(NO_EVENT));
+    let units = fields.optional("units", map_by(MeteredEvent::ALL.len(), event, integer(0..=MAX_UNITS)));
     let whole = |number: Option<i64>| u64::try_from(number?).ok();
-    Some(Amounts { requests: whole(requests)?, tokens: whole(tokens)?, usd: usd?.unwrap_or_default() })
+    let some = |(event, units)| Some((event, whole(Some(units)).filter(|units| *units > 0)?));
+    Some(Amounts {
+        requests: whole(requests)?,
+        tokens: whole(tokens)?,
+        usd: usd?.unwrap_or_default(),
+        units: units?.into_iter().flatten().filter_map(some).collect(),
+    })
 }
 
 /// What the body asks for.
@@ -83,11 +102,30 @@ pub(crate) async fn begin(State(deps): State<Deps>, call: Call) -> Result<Answer
     // Only what the turn may use: one provider that is used up must not stop the others.
     let binds = |provider: &str| estimate.usd.contains_key(provider);
     let budgets = budgets_of(&deps, (&access, &project), &subject.bundle_id, binds).await?;
+    let plan = plan(&deps, &access, &estimate, call.now).await;
     let order =
         TurnOrder { project, subject, user_type: kind.user_type, estimate, lifetime_seconds, at_expiry };
-    let what = (&order, &allowed, &*budgets);
+    let what = (&order, Room { allowed: &allowed, budgets: &budgets, plan });
     let turn = deps.turns.begin(&deps.recorder, &access, &claim, what, call.request_id, call.now).await?;
     Ok(Answer::json_text(StatusCode::CREATED, turn))
+}
+
+/// What the units of an estimate cost by the tenant's plan, and which of its limits they must keep. Each event needs the
+/// capability that it needs elsewhere, too.
+async fn plan(
+    deps: &Deps,
+    access: &TenantAccess,
+    estimate: &Amounts,
+    now: Timestamp,
+) -> Result<Admissions, EntitlementError> {
+    if estimate.units.is_empty() {
+        return Ok(Admissions::default());
+    }
+    let catalogue = deps.entitlements.catalogue().await?;
+    let admission = |(event, units): (&MeteredEvent, &u64)| {
+        Standing::entitled(access, &catalogue, Capability::of(*event), now)?.admission(*event, *units)
+    };
+    Ok(Admissions::new(estimate.units.iter().map(admission).collect::<Result<_, _>>()?))
 }
 
 pub(crate) async fn show(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
@@ -103,7 +141,9 @@ pub(crate) async fn settle(State(deps): State<Deps>, call: Call) -> Result<Answe
     let used = amounts(&mut fields);
     let used = fields.finish(|| used)?;
     let access = caller.authorise(Action::RunTurns)?;
-    let turn = deps.turns.settle(&access, call.path("turn_id"), &used, call.now).await?;
+    let catalogue = deps.entitlements.catalogue().await?;
+    let settlement = Settlement { amounts: &used, catalogue: &catalogue, request_id: call.request_id };
+    let turn = deps.turns.settle(&access, call.path("turn_id"), settlement, call.now).await?;
     Ok(Answer::ok(&turn.view(call.now)))
 }
 

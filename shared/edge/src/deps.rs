@@ -167,7 +167,7 @@ impl Deps {
             conversations,
             daily_brief,
             schedules: Schedules::new(table.clone()),
-            turns: Turns::new(table.clone()),
+            turns: Turns::new(table.clone(), Arc::clone(&random)),
             policies,
             grants,
             payments,

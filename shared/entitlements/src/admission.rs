@@ -36,11 +36,7 @@ impl Admission {
     /// transaction: `used <= ceiling - requested`. `None` when the charge is beyond a ceiling by itself, so that
     /// no usage lets it through.
     pub fn ceilings(&self) -> Option<Vec<(Counter, u64)>> {
-        self.hard_limits()
-            .map(|(limit, counter)| {
-                limit.room_before(counter.moved_by(&self.charge)).map(|room| (counter, room))
-            })
-            .collect()
+        ceilings(std::slice::from_ref(self))
     }
 
     /// Every limit that the charge must keep, with the counter it is a ceiling on.
@@ -50,15 +46,68 @@ impl Admission {
     }
 }
 
+/// Several charges that are made together or not at all, each for another event.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Admissions(Vec<Admission>);
+
+impl Admissions {
+    /// Of these.
+    pub fn new(admissions: Vec<Admission>) -> Self {
+        Self(admissions)
+    }
+
+    /// Whether nothing is charged.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What is charged, event by event.
+    pub fn charges(&self) -> Vec<Charge> {
+        self.0.iter().map(|admission| admission.charge).collect()
+    }
+
+    /// As [`Admission::ceilings`], for all charges together.
+    pub fn ceilings(&self) -> Option<Vec<(Counter, u64)>> {
+        ceilings(&self.0)
+    }
+
+    /// Whether all of them fit on top of `usage`.
+    pub fn admit(&self, usage: &Usage) -> Result<(), EntitlementError> {
+        admit_together(&self.0, usage)
+    }
+}
+
 /// Whether `admission` fits on top of `usage`: the first hard limit that it would pass refuses it.
 pub fn admit(admission: &Admission, usage: &Usage) -> Result<(), EntitlementError> {
-    for (limit, counter) in admission.hard_limits() {
-        let (used, requested) = (usage.counted(counter)?, counter.moved_by(&admission.charge));
-        if limit.refuses(used, requested) {
-            return Err(Box::new(Refusal::of(admission, *limit, used, requested, usage)?).into());
+    admit_together(std::slice::from_ref(admission), usage)
+}
+
+fn admit_together(admissions: &[Admission], usage: &Usage) -> Result<(), EntitlementError> {
+    for admission in admissions {
+        for (limit, counter) in admission.hard_limits() {
+            let (taken, requested) = (usage.taken(counter)?, moved(admissions, counter));
+            if limit.refuses(taken, requested) {
+                return Err(Box::new(Refusal::of(admission, *limit, taken, requested, usage)?).into());
+            }
         }
     }
     Ok(())
+}
+
+fn ceilings(admissions: &[Admission]) -> Option<Vec<(Counter, u64)>> {
+    let mut ceilings: Vec<(Counter, u64)> = Vec::new();
+    for (limit, counter) in admissions.iter().flat_map(Admission::hard_limits) {
+        // Credits are those of all events, so each admission limits them, and all by the same plan.
+        if !ceilings.iter().any(|(known, _)| *known == counter) {
+            ceilings.push((counter, limit.room_before(moved(admissions, counter))?));
+        }
+    }
+    Some(ceilings)
+}
+
+/// By how much all charges together move a counter. The largest amount stands for what cannot be counted.
+fn moved(admissions: &[Admission], counter: Counter) -> u64 {
+    admissions.iter().map(|admission| counter.moved_by(&admission.charge)).fold(0, u64::saturating_add)
 }
 
 /// What a limit said: which one, what is used, what was asked, and when it starts again.
@@ -67,7 +116,7 @@ pub fn admit(admission: &Admission, usage: &Usage) -> Result<(), EntitlementErro
 pub struct Refusal {
     /// The limit that refused.
     pub limit: Limit,
-    /// What was counted before: micro-credits, or raw units.
+    /// What was used or held before: micro-credits, or raw units.
     pub used: u64,
     /// What was asked, in the same unit.
     pub requested: u64,
@@ -94,7 +143,7 @@ impl Refusal {
             charge: admission.charge,
             stated_cap: admission.stated_cap,
             included_credits: included.map_or(0, |limit| limit.ceiling / 1_000_000),
-            used_credits: usage.credits()?,
+            used_credits: Credits::from_micros(usage.taken(Counter::Credits)?),
             at: admission.at,
         })
     }
@@ -134,13 +183,17 @@ impl Refusal {
     /// The members of a refusal by the plan's credits or cap (gateway.md 12.3).
     fn plan_members(&self) -> Value {
         let capped = self.limit.origin == Origin::PlanCap;
+        let requested_credits = match self.limit.measure {
+            Measure::Credits => Credits::from_micros(self.requested),
+            _ => self.charge.credits,
+        };
         json!({
             "error": self.code(),
             "period_start": self.at.period().start().to_string(),
             "event_key": self.charge.event.key(),
             "limit_credits": self.included_credits,
             "used_credits": self.used_credits,
-            "requested_credits": self.charge.credits,
+            "requested_credits": requested_credits,
             "cap_raw_units": self.stated_cap.filter(|_| capped),
             "used_raw_units": capped.then_some(self.used),
             "requested_raw_units": self.charge.raw_units,
@@ -259,6 +312,32 @@ mod tests {
     }
 
     #[test]
+    fn charges_that_are_made_together_share_the_credits_and_nothing_else() {
+        let other = |units| {
+            let mut other = admission(units, 10, Some(5), None);
+            other.charge.event = MeteredEvent::AssistantQuery;
+            for limit in &mut other.limits {
+                if let Measure::Units(event) = &mut limit.measure {
+                    *event = MeteredEvent::AssistantQuery;
+                }
+            }
+            other
+        };
+        let both = |one, two| Admissions::new(vec![admission(one, 10, Some(5), None), other(two)]);
+
+        assert!(both(5, 5).admit(&usage(0, 0, 0)).is_ok());
+        assert!(both(5, 5).admit(&usage(1, 0, 0)).is_err(), "10 credits of 9");
+        assert!(both(6, 1).admit(&usage(0, 0, 0)).is_err(), "a cap of 5");
+        let ceilings = [
+            (Counter::Credits, 0),
+            (Counter::Units(EVENT), 0),
+            (Counter::Units(MeteredEvent::AssistantQuery), 0),
+        ];
+        assert_eq!(both(5, 5).ceilings(), Some(ceilings.to_vec()));
+        assert_eq!(both(5, 6).ceilings(), None);
+    }
+
+    #[test]
     fn a_charge_that_cannot_be_counted_passes_no_ceiling() {
         let uncountable = admission(u64::MAX, u64::MAX, None, None);
 
@@ -277,7 +356,7 @@ mod tests {
             let usage = usage(used.0, used.1, used.2);
             let conditions_hold = admission
                 .ceilings()
-                .is_some_and(|ceilings| ceilings.iter().all(|(counter, most)| usage.counted(*counter).unwrap() <= *most));
+                .is_some_and(|ceilings| ceilings.iter().all(|(counter, most)| usage.taken(*counter).unwrap() <= *most));
 
             prop_assert_eq!(refused_by(&admission, &usage).is_none(), conditions_hold);
         }

@@ -46,9 +46,9 @@ impl Allowance {
     pub fn fitting(&self, wanted: u64, usage: &Usage) -> Result<u64, TableError> {
         let mut fitting = wanted;
         for (limit, counter) in &self.limits {
-            let (used, step) = (usage.counted(*counter)?, counter.moved_by(&self.unit));
+            let (taken, step) = (usage.taken(*counter)?, counter.moved_by(&self.unit));
             // The largest amount stands for what cannot be counted, which no ceiling admits.
-            let room = limit.ceiling.saturating_sub(used).min(u64::MAX - 1);
+            let room = limit.ceiling.saturating_sub(taken).min(u64::MAX - 1);
             fitting = fitting.min(room.checked_div(step).unwrap_or(fitting));
         }
         Ok(fitting)
@@ -150,7 +150,7 @@ mod tests {
             let allowance = Allowance::of(&admission(1, weight, ceilings));
             let conditions_hold = |units| allowance.of_units(units).is_some_and(|(total, ceilings)| {
                 assert_eq!(total.raw_units, units);
-                ceilings.iter().all(|(counter, most)| usage.counted(*counter).unwrap() <= *most)
+                ceilings.iter().all(|(counter, most)| usage.taken(*counter).unwrap() <= *most)
             });
 
             if fits > 0 {

@@ -22,7 +22,7 @@ mod summary;
 
 pub use account::Account;
 pub use administration::MAX_CATALOGUE;
-pub use admission::{Admission, Refusal, admit};
+pub use admission::{Admission, Admissions, Refusal, admit};
 pub use allowance::Allowance;
 pub use catalogue::Catalogue;
 pub use daily::DailyLimits;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bespin_metering::MeteredEvent;
 use bespin_primitives::{Micros, PricePerCredit, Timestamp};
 use bespin_table::{CorruptItem, Item, Row};
 use serde_json::{Value, json};
@@ -37,6 +38,17 @@ impl Capability {
             Self::KpiRead => "kpi_read",
             Self::Notifications => "notifications",
             Self::Tools => "tools",
+        }
+    }
+
+    /// The capability without which an event cannot happen.
+    pub fn of(event: MeteredEvent) -> Self {
+        match event {
+            MeteredEvent::AssistantQuery => Self::Chat,
+            MeteredEvent::ToolInvocation => Self::Tools,
+            MeteredEvent::DailyBriefGenerated => Self::Briefs,
+            MeteredEvent::NotificationEnqueued => Self::Notifications,
+            MeteredEvent::KpiDefinitionCreated | MeteredEvent::KpiPointsIngested => Self::KpiIngest,
         }
     }
 

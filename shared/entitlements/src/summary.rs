@@ -1,6 +1,6 @@
 //! The usage of a month beside the plan (gateway.md 12.4): every number is an exact sum or product.
 
-use bespin_metering::{MeteredEvent, Usage};
+use bespin_metering::{Counter, MeteredEvent, Usage};
 use bespin_primitives::{Credits, RawUnits, Usd};
 use bespin_table::TableError;
 use serde_json::{Value, json};
@@ -21,6 +21,7 @@ struct Line {
 pub struct UsageSummary {
     included: Credits,
     used: Credits,
+    held: Credits,
     overage_cost: Usd,
     list_cost: Usd,
     /// Sorted by event key; only what was used.
@@ -44,20 +45,27 @@ impl UsageSummary {
         Ok(Self {
             included,
             used,
+            held: Credits::from_micros(usage.held(Counter::Credits)?),
             overage_cost: overage.priced(plan.overage_price_per_credit),
             list_cost: Usd::from_picos(picos),
             lines,
         })
     }
 
-    /// The member `credits` of the API.
+    /// The member `credits` of the API. What is held does not remain, and was not used; where nothing is, nothing is said
+    /// of it, because that is all the contract knows.
     pub fn credits_view(&self) -> Value {
         let less = |from: Credits, what| from.checked_sub(what).unwrap_or(Credits::ZERO);
-        json!({
-            "included": self.included, "used": self.used, "remaining": less(self.included, self.used),
+        let mut view = json!({
+            "included": self.included, "used": self.used,
+            "remaining": less(less(self.included, self.used), self.held),
             "overage_credits": less(self.used, self.included), "estimated_overage_cost": self.overage_cost,
             "estimated_list_cost": self.list_cost,
-        })
+        });
+        if self.held > Credits::ZERO {
+            view["held"] = json!(self.held);
+        }
+        view
     }
 
     /// The member `breakdown` of the API. Units are called as the catalogue calls them now.

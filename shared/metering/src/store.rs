@@ -77,7 +77,7 @@ const STORE_PAGE: usize = 1_000;
 /// Reads of what was posted.
 #[derive(Debug, Clone)]
 pub struct Metering {
-    table: Table,
+    pub(crate) table: Table,
 }
 
 impl Metering {

@@ -177,13 +177,24 @@ impl Enqueuing<'_> {
         Err(TableError::Contended.into())
     }
 
+    /// How many more notifications fit. No round trip, unless it is too few and turns hold some of the plan: what they
+    /// held until a moment ago counts no more.
+    async fn room(&mut self) -> Result<usize, RecordError> {
+        let Some(allowance) = self.driver.allowance else { return Ok(0) };
+        let Driver { recorder, access, now, .. } = self.driver;
+        loop {
+            let room = allowance.fitting(MAX_INSERTED as u64, &self.usage)?;
+            let is_enough = room == MAX_INSERTED as u64 || !self.usage.is_held();
+            if is_enough || !recorder.lapse(access, now).await? {
+                return Ok(usize::try_from(room).unwrap_or(MAX_INSERTED));
+            }
+            self.usage = recorder.look(access, None, now, []).await?.usage;
+        }
+    }
+
     /// What becomes of the first candidates. At most one round trip, and none where enough is known of them.
-    async fn plan(&mut self, candidates: &[UserId]) -> Result<Chunk, TableError> {
-        let room = match self.driver.allowance {
-            Some(allowance) => allowance.fitting(MAX_INSERTED as u64, &self.usage)?,
-            None => 0,
-        };
-        let room = usize::try_from(room).unwrap_or(MAX_INSERTED);
+    async fn plan(&mut self, candidates: &[UserId]) -> Result<Chunk, RecordError> {
+        let room = self.room().await?;
         if self.run.order.brief_created {
             // Nobody but by a race has heard of a brief that the run made itself: the marks' conditions find that
             // out. Who is not notified has no such condition, so they are looked up.

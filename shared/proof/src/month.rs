@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use bespin_metering::{Counter, LedgerEntry, MeteredEvent, attributes_of};
+use bespin_metering::{Counter, LedgerEntry, MeteredEvent, attributes_of, counter_held_by};
 use bespin_primitives::{BillingPeriod, RequestId, TenantId, Timestamp};
 use bespin_table::{Item, Row, keys};
 
@@ -11,7 +11,8 @@ use crate::Problem;
 /// Counters by the attribute they stand in, each in its smallest unit.
 pub(crate) type Numbers = BTreeMap<String, u128>;
 
-/// The counters of a row of usage; what is no number is named. No row is no counters.
+/// What was used by the counters of a row of usage: without what is held, of which nothing is in the ledger. What is no
+/// number is named. No row is no counters.
 pub(crate) fn numbers(row: Option<&Item>) -> (Numbers, Vec<Problem>) {
     let (mut numbers, mut problems) = (Numbers::new(), Vec::new());
     for (row, name) in row.iter().flat_map(|row| row.names().map(move |name| (row, name))) {
@@ -19,6 +20,15 @@ pub(crate) fn numbers(row: Option<&Item>) -> (Numbers, Vec<Problem>) {
             Ok(number) => drop(numbers.insert(name.to_owned(), number)),
             Err(error) => problems.push(Problem::Unreadable { reason: error.to_string() }),
         }
+    }
+    let held: Vec<(String, u128)> = numbers
+        .iter()
+        .filter_map(|(name, amount)| Some((counter_held_by(name)?.to_owned(), *amount)))
+        .collect();
+    numbers.retain(|name, _| counter_held_by(name).is_none());
+    for (counter, amount) in held {
+        let taken = numbers.entry(counter).or_default();
+        *taken = taken.saturating_sub(amount);
     }
     (numbers, problems)
 }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use bespin_access::TenantAccess;
 use bespin_entitlements::{Admission, EntitlementError, admit};
-use bespin_metering::{Posting, Usage, post};
+use bespin_metering::{Metering, Posting, Usage, post};
 use bespin_primitives::{BillingPeriod, Clock, Random, RequestId, Timestamp};
 use bespin_table::{CommitError, Condition, Item, Key, Slot, Table, TableError, Transaction, keys};
 use quick_cache::sync::Cache;
@@ -108,6 +108,7 @@ impl<'r> Recording<'r> {
 #[derive(Debug)]
 pub struct Recorder {
     table: Table,
+    metering: Metering,
     random: Arc<dyn Random>,
     /// Keys this process saw lately. A retry usually comes soon: reading first makes it cost no write at all. A
     /// key that is not here is most likely new, and then the transaction itself finds out.
@@ -119,7 +120,8 @@ impl Recorder {
     /// Over `table`; `clock` only ages what is remembered.
     pub fn new(table: Table, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         let remembered = Cache::new(REMEMBERED_KEYS);
-        Self { table, random, remembered, refused: RefusedCharges::new(clock) }
+        let metering = Metering::new(table.clone());
+        Self { table, metering, random, remembered, refused: RefusedCharges::new(clock) }
     }
 
     /// Where entry ids come from.
@@ -155,9 +157,19 @@ impl Recorder {
         }
         let looked = self.look(access, claim, now, []).await?;
         if let (None, Ok(admission)) = (&looked.replay, admission) {
-            self.admit(access, claim, admission, looked.usage)?;
+            let is_held = looked.usage.is_held();
+            let refused = self.admit(access, claim, admission, looked.usage);
+            // What was held until a moment ago may be enough: then the transaction finds out.
+            if refused.is_err() && !(is_held && self.lapse(access, now).await?) {
+                refused?;
+            }
         }
         Ok(looked.replay)
+    }
+
+    /// Writes down what became of what turns of the tenant held and hold no more; whether there was any.
+    pub async fn lapse(&self, access: &TenantAccess, now: Timestamp) -> Result<bool, TableError> {
+        self.metering.lapse(access, now, &*self.random).await
     }
 
     /// Whether a charge fits on top of what was just read. A refusal is remembered.
@@ -169,7 +181,8 @@ impl Recorder {
         usage: Usage,
     ) -> Result<(), RecordError> {
         admit(admission, &usage).map_err(|refusal| {
-            if matches!(refusal, EntitlementError::Refused(_)) {
+            // What is held comes back, so such a refusal is not one to be repeated from memory.
+            if matches!(refusal, EntitlementError::Refused(_)) && !usage.is_held() {
                 self.refused.note(access.tenant_id(), admission, usage, claim.map(Claim::row));
             }
             refusal.into()
@@ -291,30 +304,40 @@ impl Recorder {
         if let Some(Charged { admission, counters: None }) = charge {
             return self.refuse_untried(access, admission, answer.map(|(_, claim)| claim), now).await;
         }
-        let refusals = match self.table.commit(transaction).await {
-            Ok(()) => {
-                if let Some(charged) = charge {
-                    self.refused.forget(access.tenant_id(), charged.admission, claimed.as_ref());
+        let mut tried = self.table.commit(transaction).await;
+        loop {
+            let refusals = match tried {
+                Ok(()) => {
+                    if let Some(charged) = charge {
+                        self.refused.forget(access.tenant_id(), charged.admission, claimed.as_ref());
+                    }
+                    return Ok(Outcome::Recorded);
                 }
-                return Ok(Outcome::Recorded);
+                Err(CommitError::Table(error)) => return Err(error.into()),
+                Err(CommitError::Refused(refusals)) => refusals,
+            };
+            if let Some((slot, claim)) = answer
+                && refusals.of(slot).is_some()
+            {
+                return self.replayed(claim, refusals.old(slot), now).await;
             }
-            Err(CommitError::Table(error)) => return Err(error.into()),
-            Err(CommitError::Refused(refusals)) => refusals,
-        };
-        if let Some((slot, claim)) = answer
-            && refusals.of(slot).is_some()
-        {
-            return self.replayed(claim, refusals.old(slot), now).await;
-        }
-        match charge.and_then(|charged| charged.counters.map(|slot| (slot, charged.admission))) {
-            Some((slot, admission)) if refusals.only(slot) => {
-                // The counters as they were in the instant of the transaction.
-                let usage = Usage::of(now.period(), refusals.old(slot).cloned());
-                self.admit(access, answer.map(|(_, claim)| claim), admission, usage)?;
+            let charged = charge.as_ref().and_then(|charged| Some((charged.counters?, charged.admission)));
+            let Some((slot, admission)) = charged.filter(|(slot, _)| refusals.only(*slot)) else {
+                return Err(RecordError::ChangeRefused(refusals));
+            };
+            // The counters as they were in the instant of the transaction.
+            let usage = Usage::of(now.period(), refusals.old(slot).cloned());
+            let is_held = usage.is_held();
+            let refused = match self.admit(access, answer.map(|(_, claim)| claim), admission, usage) {
+                Err(refused) => refused,
                 // The store says no and the same numbers say yes: never let that through.
-                Err(TableError::Contended.into())
+                Ok(()) => TableError::Contended.into(),
+            };
+            // What turns held until a moment ago may be enough. Each time some of it is gone, so this ends.
+            if !(is_held && self.lapse(access, now).await?) {
+                return Err(refused);
             }
-            _ => Err(RecordError::ChangeRefused(refusals)),
+            tried = self.table.commit_again(refusals).await;
         }
     }
 

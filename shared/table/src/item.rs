@@ -185,7 +185,7 @@ macro_rules! numbers {
         }
     )+};
 }
-numbers!(u16, u32, u64, u128, i64);
+numbers!(u16, u32, u64, u128, i64, i128);
 
 /// A type kept as the attribute of a simpler one.
 macro_rules! kept_as {

@@ -50,6 +50,7 @@
 //! | what a provider cost in a bundle, or in all (`*`) | `T#<tenant>#SPEND#<project>` | `<bundle>#<provider>` | batch: every turn that uses it |
 //! | turn | `T#<tenant>#TURNS` | `<turn>` | get: settle, cancel, heartbeat, show |
 //! | settings of a tenant's turns | `T#<tenant>` | `TURN_SETTINGS` | batch: every new turn |
+//! | what a turn holds of its tenant's plan | `T#<tenant>#HOLDS` | `<instant of its end>#<turn>` | batch: settle, cancel, heartbeat; query, oldest first: what is over |
 //! | a commit was counted | `T#<tenant>#COMMITS#<hash>` | `COUNTED` | refuses the same commit again |
 //! | quota policy of a kind of user in a bundle | `T#<tenant>#POLICIES#<project>` | `Q#<kind of user>#<bundle>` | batch: every turn; query by prefix: list |
 //! | budget policy of a provider in a bundle | `T#<tenant>#POLICIES#<project>` | `B#<bundle>#<provider>` | query by prefix: list |
@@ -483,6 +484,16 @@ pub fn spend(tenant: TenantId, project: &str, bundle: &str, provider: &str) -> K
 /// One turn of a user of the tenant's own product.
 pub fn turn(tenant: TenantId, turn: TurnId) -> Key {
     Key::new(format!("T#{tenant}#TURNS"), turn.to_string())
+}
+
+/// What a turn that ends then holds of its tenant's plan.
+pub fn hold(tenant: TenantId, until: Timestamp, turn: TurnId) -> Key {
+    Key::new(holds_over_at(tenant, until).pk, format!("{}#{turn}", until.sortable()))
+}
+
+/// What turns held of their tenant's plan until a moment or earlier, oldest first.
+pub fn holds_over_at(tenant: TenantId, moment: Timestamp) -> Range {
+    Range { pk: format!("T#{tenant}#HOLDS"), from: " ".to_owned(), to: format!("{}~", moment.sortable()) }
 }
 
 /// What a tenant sets for all its turns.

@@ -53,6 +53,8 @@ pub enum CommitError {
 #[derive(Debug)]
 pub struct Refusals {
     failed: Vec<Option<Refused>>,
+    /// What was not written.
+    writes: Vec<TransactWriteItem>,
 }
 
 /// A condition that was false.
@@ -127,12 +129,17 @@ impl Table {
     /// One round trip. Conflicts with other writers, throttling and lost replies are repeated; the repetitions
     /// carry one token, so a commit whose reply was lost is not done again.
     pub async fn commit(&self, transaction: Transaction) -> Result<(), CommitError> {
+        let writes = transaction.writes.into_iter().map(|write| self.rendered(write));
+        self.send(writes.collect::<Result<Vec<_>, _>>()?).await
+    }
+
+    /// Commits anew what was refused, as it was: for when what stood in the way is known to be gone.
+    pub async fn commit_again(&self, refusals: Refusals) -> Result<(), CommitError> {
+        self.send(refusals.writes).await
+    }
+
+    async fn send(&self, writes: Vec<TransactWriteItem>) -> Result<(), CommitError> {
         let token = RequestId::random(self.random()).to_string();
-        let writes = transaction
-            .writes
-            .into_iter()
-            .map(|write| self.rendered(write))
-            .collect::<Result<Vec<_>, _>>()?;
         let mut tries = self.retry().tries(self.random());
         loop {
             let sent = self
@@ -152,7 +159,7 @@ impl Table {
                     return Ok(());
                 }
                 Err(error) => match cancelled(error) {
-                    Ok(refusals) => return Err(CommitError::Refused(refusals)),
+                    Ok(failed) => return Err(CommitError::Refused(Refusals { failed, writes })),
                     Err(failure) => failure,
                 },
             };
@@ -224,7 +231,7 @@ impl Table {
 }
 
 /// Reads a cancelled transaction: refused by our conditions, or disturbed by others and worth another try.
-fn cancelled<R>(error: SdkError<TransactWriteItemsError, R>) -> Result<Refusals, CallFailure>
+fn cancelled<R>(error: SdkError<TransactWriteItemsError, R>) -> Result<Vec<Option<Refused>>, CallFailure>
 where
     R: std::fmt::Debug + Send + Sync + 'static,
 {
@@ -237,7 +244,7 @@ where
     add(Cost { cancelled: 1, ..Cost::default() });
     let codes = || reasons.iter().filter_map(CancellationReason::code).filter(|code| *code != "None");
     if codes().count() > 0 && codes().all(|code| code == "ConditionalCheckFailed") {
-        return Ok(Refusals { failed: reasons.iter().map(refused).collect() });
+        return Ok(reasons.iter().map(refused).collect());
     }
     // With a conflict among the reasons the failed conditions may be those of a half-seen state: try again.
     if codes().any(|code| matches!(code, "TransactionConflict")) {

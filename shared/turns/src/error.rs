@@ -1,5 +1,6 @@
 //! Why a turn may not run, or not do that.
 
+use bespin_entitlements::EntitlementError;
 use bespin_primitives::{Fault, FaultKind, TurnId};
 use bespin_recording::RecordError;
 use bespin_table::TableError;
@@ -51,6 +52,12 @@ impl From<TableError> for TurnError {
     }
 }
 
+impl From<EntitlementError> for TurnError {
+    fn from(error: EntitlementError) -> Self {
+        Self::Record(error.into())
+    }
+}
+
 impl Fault for TurnError {
     fn kind(&self) -> FaultKind {
         match self {
@@ -89,7 +96,7 @@ impl Fault for TurnError {
                     json!({"reason": reason, "provider": verdict.of.provider, "insight": verdict.view()}),
                 )
             }
-            Self::Record(error) => return error.detail(),
+            Self::Record(error) => return refused_by_plan(error),
             _ => return None,
         };
         members["error"] = json!(self.code());
@@ -109,4 +116,13 @@ impl Fault for TurnError {
             _ => None,
         }
     }
+}
+
+/// The members of an error; of a limit of the tenant's plan, also that it was the plan.
+fn refused_by_plan(error: &RecordError) -> Option<Map<String, Value>> {
+    let mut members = error.detail()?;
+    if matches!(error, RecordError::Entitlement(EntitlementError::Refused(_))) {
+        members.insert("denied_by".to_owned(), json!("plan"));
+    }
+    Some(members)
 }

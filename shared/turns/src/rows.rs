@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use bespin_entitlements::Admissions;
 use bespin_policies::{EVERY_BUNDLE, Project};
 use bespin_primitives::{Micros, TenantId, Timestamp};
 use bespin_table::{
@@ -9,8 +10,10 @@ use bespin_table::{
 };
 
 use crate::{
-    Allowed, Amounts, AtExpiry, BudgetVerdict, ProviderBudget, Reason, Spend, Subject, Tally, Turn,
-    TurnError, TurnOrder, TurnState, Verdict, tally::Ask,
+    Amounts, AtExpiry, BudgetVerdict, Reason, Room, Spend, Subject, Tally, Turn, TurnError, TurnOrder,
+    TurnState, Verdict,
+    plan::{PlanRow, Posting},
+    tally::Ask,
 };
 
 /// How often a change is planned anew because another one of the same rows was faster. Each time somebody else got
@@ -98,39 +101,49 @@ pub(crate) struct TurnRows {
     tally_key: Key,
     tally: (Option<Item>, Option<Slot>),
     spends: Spends,
+    plan: PlanRow,
 }
 
 impl TurnRows {
+    /// Of `order`, with all `providers` that matter, and the row of the plan.
     pub(crate) fn of<'p>(
         tenant_id: TenantId,
         order: &TurnOrder,
-        budgets: &'p [ProviderBudget],
         providers: impl IntoIterator<Item = &'p String>,
+        plan: PlanRow,
     ) -> Self {
         let providers = providers.into_iter().map(String::as_str);
-        let providers = providers.chain(budgets.iter().map(|budget| budget.provider.as_str()));
         Self {
             tally_key: tally_key(tenant_id, &order.project, &order.subject),
             tally: (None, None),
             spends: Spends::of(tenant_id, &order.project, &order.subject.bundle_id, providers),
+            plan,
         }
     }
 
     pub(crate) fn keys(&self) -> Vec<Key> {
         let mut keys = self.spends.keys();
         keys.push(self.tally_key.clone());
+        keys.extend(self.plan.key());
         keys
     }
 
     pub(crate) fn read(&mut self, found: &HashMap<Key, Item>) {
         self.tally.0 = found.get(&self.tally_key).cloned();
         self.spends.read(found);
+        self.plan.read(found);
     }
 
     pub(crate) fn learn(&mut self, refusals: &Refusals) {
         let (row, slot) = &mut self.tally;
         learn(row, *slot, refusals);
         self.spends.learn(refusals);
+        self.plan.learn(refusals);
+    }
+
+    /// The row of the plan.
+    pub(crate) fn plan(&mut self) -> &mut PlanRow {
+        &mut self.plan
     }
 
     /// Adds to `transaction` that a turn holds its estimate, or says which limit leaves no room for it.
@@ -138,10 +151,11 @@ impl TurnRows {
         &mut self,
         transaction: &mut Transaction,
         turn: &Turn,
-        allowed: &Allowed,
-        budgets: &[ProviderBudget],
+        room: &Room<'_>,
+        admissions: &Admissions,
         now: Timestamp,
     ) -> Result<Verdict, TurnError> {
+        let Room { allowed, budgets, .. } = *room;
         let Turn { order: TurnOrder { estimate, .. }, until, at_expiry, .. } = turn;
         let (until, at_expiry) = (*until, *at_expiry);
         let id = turn.id.to_string();
@@ -164,6 +178,7 @@ impl TurnRows {
                 return Err(TurnError::RateLimited(Box::new(verdict.refused(Reason::TooMany))));
             }
         }
+        self.plan.take(transaction, turn, admissions)?;
         self.tally.1 = next.map(|next| put_tally(transaction, self.tally_key.clone(), &next));
         self.spends.put(transaction, now, |provider, spend| {
             let micros = asked(provider);
@@ -185,8 +200,11 @@ impl TurnRows {
         };
         let (id, estimate) = (before.id.to_string(), &before.order.estimate);
         let counts = estimate.requests > 0 || estimate.tokens > 0;
-        if !matters || counts && !tally_of(self.tally.0.as_ref(), now)?.holds(&id) {
+        if !matters || self.plan.is_let_go() {
             return Ok(matters);
+        }
+        if counts && !tally_of(self.tally.0.as_ref(), now)?.holds(&id) {
+            return Ok(true);
         }
         for ((_, provider), (row, _)) in &self.spends.rows {
             if dollars(estimate, provider) > 0 && !spend_of(row.as_ref(), now)?.holds(&id) {
@@ -201,10 +219,11 @@ impl TurnRows {
     pub(crate) fn follow(
         &mut self,
         transaction: &mut Transaction,
-        before: &Turn,
-        after: &Turn,
+        (before, after): (&Turn, &Turn),
+        posting: &Posting<'_>,
         now: Timestamp,
     ) -> Result<(), TurnError> {
+        self.plan.follow(transaction, before, after, posting)?;
         let id = before.id.to_string();
         let estimate = &before.order.estimate;
         let is_charged = before.at_expiry == AtExpiry::Charge;
@@ -253,7 +272,7 @@ fn dollars(amounts: &Amounts, provider: &str) -> u64 {
 }
 
 /// Takes over the item that stood in the way of a write, if one did.
-fn learn(row: &mut Option<Item>, slot: Option<Slot>, refusals: &Refusals) {
+pub(crate) fn learn(row: &mut Option<Item>, slot: Option<Slot>, refusals: &Refusals) {
     if let Some(slot) = slot.filter(|slot| refusals.of(*slot).is_some()) {
         *row = refusals.old(slot).cloned();
     }

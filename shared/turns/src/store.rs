@@ -1,14 +1,17 @@
 //! The life of turns: begun, settled, given up or prolonged (control-plane.md 7).
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bespin_access::{TenantAccess, TenantScope};
-use bespin_primitives::{RequestId, Timestamp, TurnId};
+use bespin_entitlements::{Admissions, Catalogue, EntitlementError};
+use bespin_metering::Metering;
+use bespin_primitives::{Random, RequestId, Timestamp, TurnId};
 use bespin_recording::{Claim, Outcome, RecordError, Recorder, Recording};
 use bespin_table::{CommitError, Condition, Row, Table, TableError, Transaction, keys};
 
 use crate::{
     Allowed, Amounts, ProviderBudget, Turn, TurnError, TurnOrder, TurnState,
+    plan::{PlanRow, Posting},
     rows::{ATTEMPTS, TurnRows},
     settings::at_expiry_of,
 };
@@ -17,25 +20,51 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Turns {
     pub(crate) table: Table,
+    metering: Metering,
+    random: Arc<dyn Random>,
+}
+
+/// Everything that a turn must fit into.
+#[derive(Debug)]
+pub struct Room<'a> {
+    /// What the user may do.
+    pub allowed: &'a Allowed,
+    /// What the providers may cost.
+    pub budgets: &'a [ProviderBudget],
+    /// What the units of the estimate cost and which limits of the tenant they must keep, or why they cannot happen;
+    /// of nothing where the turn states no units.
+    pub plan: Result<Admissions, EntitlementError>,
+}
+
+/// What a turn really used, as it is told.
+#[derive(Debug, Clone, Copy)]
+pub struct Settlement<'a> {
+    /// How much.
+    pub amounts: &'a Amounts,
+    /// By what the units are priced.
+    pub catalogue: &'a Catalogue,
+    /// The request that tells.
+    pub request_id: RequestId,
 }
 
 impl Turns {
     /// Over `table`.
-    pub fn new(table: Table) -> Self {
-        Self { table }
+    pub fn new(table: Table, random: Arc<dyn Random>) -> Self {
+        Self { metering: Metering::new(table.clone()), table, random }
     }
 
-    /// Admits a turn against user, providers and number of turns in one write, which holds its estimate and keeps the
-    /// answer under the key (control-plane.md 7). The text to answer with. One read, one write.
+    /// Admits a turn against user, providers, number of turns and plan in one write, which holds its estimate and keeps
+    /// the answer under the key (control-plane.md 7). The text to answer with. One read, one write.
     pub async fn begin(
         &self,
         recorder: &Recorder,
         access: &TenantAccess,
         claim: &Claim,
-        (order, allowed, budgets): (&TurnOrder, &Allowed, &[ProviderBudget]),
+        (order, room): (&TurnOrder, Room<'_>),
         request_id: RequestId,
         now: Timestamp,
     ) -> Result<String, TurnError> {
+        let tenant_id = access.tenant_id();
         let mut turn = Turn {
             id: TurnId::random(recorder.random()),
             order: order.clone(),
@@ -47,8 +76,10 @@ impl Turns {
             state: TurnState::Held,
             version: 1,
         };
-        let mut rows = TurnRows::of(access.tenant_id(), order, budgets, order.estimate.usd.keys());
-        let settings = keys::turn_settings(access.tenant_id());
+        let budgeted = room.budgets.iter().map(|budget| &budget.provider);
+        let month = PlanRow::of_month(tenant_id, now.period(), &order.estimate.units);
+        let mut rows = TurnRows::of(tenant_id, order, order.estimate.usd.keys().chain(budgeted), month);
+        let settings = keys::turn_settings(tenant_id);
         let wanted = rows.keys().into_iter().chain(order.at_expiry.is_none().then(|| settings.clone()));
         let (replay, found) = recorder.look_at(Some(claim), now, wanted.collect()).await?;
         if let Some(answer) = replay {
@@ -58,10 +89,24 @@ impl Turns {
             turn.at_expiry = at_expiry_of(found.get(&settings))?;
         }
         rows.read(&found);
+        let admissions = match &room.plan {
+            Ok(admissions) => admissions.clone(),
+            Err(_) => return Err(room.plan.err().map_or(TableError::Contended.into(), TurnError::from)),
+        };
         for _ in 0..ATTEMPTS {
             let mut recording = Recording::new(access, request_id, now);
-            let verdict = rows.hold(&mut recording.transaction, &turn, allowed, budgets, now)?;
-            recording.transaction.put(turn.at(keys::turn(access.tenant_id(), turn.id)), Condition::absent());
+            let verdict = match rows.hold(&mut recording.transaction, &turn, &room, &admissions, now) {
+                Err(TurnError::Record(RecordError::Entitlement(EntitlementError::Refused(_))))
+                    if rows.plan().usage(now.period()).is_held()
+                        && self.metering.lapse(access, now, &*self.random).await? =>
+                {
+                    // What others held and do not hold any more may be enough.
+                    rows.read(&self.table.get_all(&rows.keys()).await?);
+                    continue;
+                }
+                verdict => verdict?,
+            };
+            recording.transaction.put(turn.at(keys::turn(tenant_id, turn.id)), Condition::absent());
             let mut answer = turn.view(now);
             answer["admission"] = verdict.view(&turn.id.to_string());
             let answer = answer.to_string();
@@ -90,11 +135,12 @@ impl Turns {
         &self,
         tenant: &impl TenantScope,
         turn_id: &str,
-        amounts: &Amounts,
+        settlement: Settlement<'_>,
         now: Timestamp,
     ) -> Result<Turn, TurnError> {
-        self.change_turn(tenant, turn_id, amounts.usd.keys(), now, |turn| turn.settled(amounts.clone(), now))
-            .await
+        let amounts = settlement.amounts;
+        let next = |turn: &Turn| turn.settled(amounts.clone(), now);
+        self.change_turn(tenant, turn_id, Some(settlement), now, next).await
     }
 
     /// Gives a turn up: what it held is free, nothing is counted.
@@ -104,7 +150,7 @@ impl Turns {
         turn_id: &str,
         now: Timestamp,
     ) -> Result<Turn, TurnError> {
-        self.change_turn(tenant, turn_id, [], now, |turn| turn.cancelled(now)).await
+        self.change_turn(tenant, turn_id, None, now, |turn| turn.cancelled(now)).await
     }
 
     /// Gives a turn more time.
@@ -118,48 +164,68 @@ impl Turns {
         let renew = |turn: &Turn| {
             turn.renewed(lifetime_seconds.unwrap_or(turn.order.lifetime_seconds), now).map(Some)
         };
-        self.change_turn(tenant, turn_id, [], now, renew).await
+        self.change_turn(tenant, turn_id, None, now, renew).await
     }
 
     /// Makes the next state of a turn, and moves everything it holds or used with it, in one write. Two reads: the turn,
-    /// then what it touches.
+    /// then what it touches; again where somebody else changed the turn meanwhile.
     async fn change_turn(
         &self,
         tenant: &impl TenantScope,
         turn_id: &str,
-        providers: impl IntoIterator<Item = &String>,
+        settlement: Option<Settlement<'_>>,
         now: Timestamp,
         next: impl Fn(&Turn) -> Result<Option<Turn>, TurnError>,
     ) -> Result<Turn, TurnError> {
-        let mut turn = self.find(tenant, turn_id).await?;
-        let providers: BTreeSet<String> =
-            turn.order.estimate.usd.keys().cloned().chain(providers.into_iter().cloned()).collect();
+        for _ in 0..ATTEMPTS {
+            let turn = self.find(tenant, turn_id).await?;
+            let Some(changed) = next(&turn)? else { return Ok(turn) };
+            if let Some(changed) = self.change_once(tenant, (&turn, &changed), settlement, now).await? {
+                return Ok(changed);
+            }
+        }
+        Err(TableError::Contended.into())
+    }
+
+    /// One change of a turn as it was found; `None` where somebody else has changed it since.
+    async fn change_once(
+        &self,
+        tenant: &impl TenantScope,
+        (turn, changed): (&Turn, &Turn),
+        settlement: Option<Settlement<'_>>,
+        now: Timestamp,
+    ) -> Result<Option<Turn>, TurnError> {
         let tenant_id = tenant.tenant_id();
-        let mut rows = TurnRows::of(tenant_id, &turn.order, &[], &providers);
+        let used = settlement.iter().flat_map(|settlement| settlement.amounts.usd.keys());
+        let providers: BTreeSet<&String> = turn.order.estimate.usd.keys().chain(used).collect();
+        let posting = Posting {
+            catalogue: settlement.map(|settlement| settlement.catalogue),
+            request_id: settlement.map_or(turn.request_id, |settlement| settlement.request_id),
+            random: &*self.random,
+            now,
+        };
+        if turn.is_expired_at(now) && !turn.order.estimate.units.is_empty() {
+            self.metering.lapse(tenant, now, &*self.random).await?;
+        }
+        let mut rows = TurnRows::of(tenant_id, &turn.order, providers, PlanRow::of_turn(tenant_id, turn));
         rows.read(&self.table.get_all(&rows.keys()).await?);
         for _ in 0..ATTEMPTS {
-            let Some(changed) = next(&turn)? else { return Ok(turn) };
-            if rows.have_lost(&turn, &changed, now)? {
+            if rows.have_lost(turn, changed, now)? {
                 // Somebody else changed the turn, or its time was over by a clock that is ahead of ours.
-                let found = self.find(tenant, turn_id).await?;
+                let found = self.find(tenant, &turn.id.to_string()).await?;
                 if found.version == turn.version {
                     return Err(TurnError::Expired { turn_id: turn.id });
                 }
-                turn = found;
-                continue;
+                return Ok(None);
             }
             let mut transaction = Transaction::new();
             let unchanged = Condition::present().and_equals("version", &turn.version);
             let slot = transaction.put(changed.at(keys::turn(tenant_id, turn.id)), unchanged);
-            rows.follow(&mut transaction, &turn, &changed, now)?;
+            rows.follow(&mut transaction, (turn, changed), &posting, now)?;
             match self.table.commit(transaction).await {
-                Ok(()) => return Ok(changed),
-                Err(CommitError::Refused(refusals)) => {
-                    if let Some(row) = refusals.old(slot) {
-                        turn = Turn::read(row).map_err(TableError::from)?;
-                    }
-                    rows.learn(&refusals);
-                }
+                Ok(()) => return Ok(Some(changed.clone())),
+                Err(CommitError::Refused(refusals)) if refusals.of(slot).is_some() => return Ok(None),
+                Err(CommitError::Refused(refusals)) => rows.learn(&refusals),
                 Err(CommitError::Table(error)) => return Err(error.into()),
             }
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bespin_metering::MeteredEvent;
 use bespin_policies::Project;
 use bespin_primitives::{Micros, RequestId, Timestamp, TurnId, UserId};
 use bespin_table::{CorruptItem, Item, Row};
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{AtExpiry, Subject, TurnError};
 
-/// Requests, tokens, and micro-dollars by provider.
+/// Requests, tokens, micro-dollars by provider, and units of what the tenant's plan meters.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Amounts {
     /// Requests.
@@ -18,25 +19,34 @@ pub struct Amounts {
     pub tokens: u64,
     /// What each provider costs.
     pub usd: BTreeMap<String, Micros>,
+    /// How often each metered event happens, for which the tenant pays by its plan. No event stands here with 0.
+    pub units: BTreeMap<MeteredEvent, u64>,
 }
 
 impl Amounts {
     /// As the API shows them.
     pub fn view(&self) -> Value {
-        json!({"requests": self.requests, "tokens": self.tokens, "usd": self.usd})
+        let units: BTreeMap<&str, u64> =
+            self.units.iter().map(|(event, units)| (event.key(), *units)).collect();
+        json!({"requests": self.requests, "tokens": self.tokens, "usd": self.usd, "units": units})
     }
 
     /// What of these goes beyond `held`.
-    fn beyond(&self, held: &Self) -> Self {
+    pub(crate) fn beyond(&self, held: &Self) -> Self {
         let dollars = |(provider, used): (&String, &Micros)| {
             let held = held.usd.get(provider).copied().unwrap_or_default();
             let beyond = used.get().saturating_sub(held.get());
             (beyond > 0).then(|| (provider.clone(), Micros::new(beyond)))
         };
+        let units = |(event, used): (&MeteredEvent, &u64)| {
+            let beyond = used.saturating_sub(held.units.get(event).copied().unwrap_or_default());
+            (beyond > 0).then_some((*event, beyond))
+        };
         Self {
             requests: self.requests.saturating_sub(held.requests),
             tokens: self.tokens.saturating_sub(held.tokens),
             usd: self.usd.iter().filter_map(dollars).collect(),
+            units: self.units.iter().filter_map(units).collect(),
         }
     }
 
@@ -46,16 +56,26 @@ impl Amounts {
         let usd: BTreeMap<&String, u64> =
             self.usd.iter().map(|(name, micros)| (name, micros.get())).collect();
         item.set(&format!("{prefix}_usd"), &json!(usd).to_string());
+        for (event, units) in &self.units {
+            item.set(&format!("{prefix}_units.{}", event.key()), units);
+        }
     }
 
     fn read(prefix: &str, item: &Item) -> Result<Self, CorruptItem> {
         let name = format!("{prefix}_usd");
         let usd: BTreeMap<String, u64> =
             serde_json::from_str(&item.get::<String>(&name)?).map_err(|_| item.corrupt(&name))?;
+        let mut units = BTreeMap::new();
+        for event in MeteredEvent::ALL {
+            if let Some(of_event) = item.get_some(&format!("{prefix}_units.{}", event.key()))? {
+                units.insert(event, of_event);
+            }
+        }
         Ok(Self {
             requests: item.get(&format!("{prefix}_requests"))?,
             tokens: item.get(&format!("{prefix}_tokens"))?,
             usd: usd.into_iter().map(|(name, micros)| (name, Micros::new(micros))).collect(),
+            units,
         })
     }
 }

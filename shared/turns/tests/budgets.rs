@@ -1,6 +1,8 @@
 //! Budgets of providers over the embedded store, case by case (control-plane.md 14, U).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+use std::sync::Arc;
+
 use bespin_access::TenantAccess;
 use bespin_policies::{Budget, BudgetWindow, Project};
 use bespin_primitives::{Micros, Timestamp};
@@ -35,7 +37,11 @@ struct Till {
 impl Till {
     async fn open(store: &Store) -> Self {
         let access = store.tenant_access().await;
-        Self { turns: Turns::new(store.table.clone()), access, project: Project::default() }
+        Self {
+            turns: Turns::new(store.table.clone(), Arc::clone(&store.random)),
+            access,
+            project: Project::default(),
+        }
     }
 
     async fn spend(&self, (bundle, provider): (&str, &str), amount: &str, now: &str) {

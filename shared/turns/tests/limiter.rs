@@ -1,6 +1,8 @@
 //! The limiter over the embedded store, case by case (control-plane.md 14, A and B).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+use std::sync::Arc;
+
 use bespin_access::TenantAccess;
 use bespin_policies::{Dimension, Project, Quotas};
 use bespin_primitives::Timestamp;
@@ -43,7 +45,7 @@ struct Desk {
 impl Desk {
     async fn open(store: &Store) -> Self {
         Self {
-            turns: Turns::new(store.table.clone()),
+            turns: Turns::new(store.table.clone(), Arc::clone(&store.random)),
             access: store.tenant_access().await,
             project: Project::default(),
             subject: Subject { user_id: "maria".to_owned(), bundle_id: "app".to_owned(), session_id: None },

@@ -4,12 +4,15 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bespin_access::TenantAccess;
+use bespin_entitlements::{Admissions, Catalogue};
 use bespin_policies::{Budget, BudgetWindow, Dimension, Project, Quotas};
 use bespin_primitives::{Clock, Micros, RequestId, Timestamp};
 use bespin_recording::{Claim, Fingerprint, Recorder};
 use bespin_table::counted;
 use bespin_testing::Store;
-use bespin_turns::{Allowed, Amounts, AtExpiry, ProviderBudget, Subject, Turn, TurnError, TurnOrder, Turns};
+use bespin_turns::{
+    Allowed, Amounts, AtExpiry, ProviderBudget, Room, Settlement, Subject, Turn, TurnError, TurnOrder, Turns,
+};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -21,7 +24,7 @@ fn at(text: &str) -> Timestamp {
 
 fn amounts(requests: u64, tokens: u64, usd: &[(&str, &str)]) -> Amounts {
     let usd = usd.iter().map(|(provider, dollars)| ((*provider).to_owned(), Micros::parse(dollars).unwrap()));
-    Amounts { requests, tokens, usd: usd.collect::<BTreeMap<_, _>>() }
+    Amounts { requests, tokens, usd: usd.collect::<BTreeMap<_, _>>(), ..Amounts::default() }
 }
 
 fn allowed(limits: &[(Dimension, u64)]) -> Allowed {
@@ -58,7 +61,13 @@ impl Desk {
             at_expiry: Some(AtExpiry::Free),
         };
         let access = store.tenant_access().await;
-        Self { turns: Turns::new(store.table.clone()), recorder, access, store, order }
+        Self {
+            turns: Turns::new(store.table.clone(), Arc::clone(&store.random)),
+            recorder,
+            access,
+            store,
+            order,
+        }
     }
 
     async fn begin(
@@ -81,7 +90,7 @@ impl Desk {
     ) -> Result<Value, TurnError> {
         let claim = Claim::new(&self.access, "/v1/turns", key, Fingerprint::of(&json!(key)));
         let request_id = RequestId::random(&*self.store.random);
-        let what = (order, allowed, budgets);
+        let what = (order, Room { allowed, budgets, plan: Ok(Admissions::default()) });
         let text = self.turns.begin(&self.recorder, &self.access, &claim, what, request_id, at(now)).await?;
         Ok(serde_json::from_str(&text).unwrap())
     }
@@ -92,7 +101,9 @@ impl Desk {
     }
 
     async fn settle(&self, turn_id: &str, amounts: &Amounts, now: &str) -> Result<Turn, TurnError> {
-        self.turns.settle(&self.access, turn_id, amounts, at(now)).await
+        let request_id = RequestId::random(&*self.store.random);
+        let settlement = Settlement { amounts, catalogue: &Catalogue::default(), request_id };
+        self.turns.settle(&self.access, turn_id, settlement, at(now)).await
     }
 
     /// Requests and tokens of the day, turns in flight, dollars of the day, dollars held.
@@ -129,7 +140,8 @@ async fn a_turn_holds_its_estimate_and_is_settled_once_by_what_it_used() {
     let again = desk.settle(id, &used, "2026-02-10T12:01:30Z").await.unwrap().view(at(NOON));
 
     assert_eq!(settled, again);
-    let overshoot = json!({"requests": 0, "tokens": 30, "usd": {"brave": Micros::parse("0.01").unwrap()}});
+    let overshoot =
+        json!({"requests": 0, "tokens": 30, "usd": {"brave": Micros::parse("0.01").unwrap()}, "units": {}});
     assert_eq!((&settled["settled"]["overshoot"], &settled["settled"]["late"]), (&overshoot, &json!(false)));
     assert_eq!(desk.counted("2026-02-10T12:01:30Z").await, text((1, 130, 0, "0.4", "0")));
     let other = desk.settle(id, &amounts(1, 1, &[]), NOON).await.unwrap_err();

@@ -45,7 +45,7 @@ pub use page::{Asset, Download, Page};
 pub use problem::Problem;
 pub use rate::{FailureLimiter, RateLimiter};
 pub use read::{
-    Input, Read, boolean, clamped, code, date, decimal, email, float, integer, list, list_of, map_of,
+    Input, Read, boolean, clamped, code, date, decimal, email, float, integer, list, list_of, map_by, map_of,
     members, object, one_of, parsed, text,
 };
 pub use serve::{asked_to_stop, init_logging, serve};

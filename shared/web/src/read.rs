@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::field_fault::{Faults, FieldFault, Loc};
 
-pub use collection::{List, ListOf, MapOf, Members, Object, list, list_of, map_of, members, object};
+pub use collection::{List, ListOf, MapOf, Members, Object, list, list_of, map_by, map_of, members, object};
 pub use email::{Email, email};
 pub use number::{Boolean, Clamped, Decimal, Float, Integer, boolean, clamped, decimal, float, integer};
 pub use text::{Code, DateText, OneOf, Parsed, Text, code, date, one_of, parsed, text};

@@ -7,7 +7,7 @@ use bespin_primitives::{Micros, OsRandom};
 use bespin_table::{Change, Condition, Transaction, keys};
 use bespin_testing::StoppedClock;
 use bespin_tests::World;
-use bespin_turns::{Allowed, LockOrder, Subject, Turns};
+use bespin_turns::{Allowed, LockOrder, Subject};
 use serde_json::{Value, json};
 
 use super::words::{at, cp, daily_limit, get, set_quota, top_up, world_at};
@@ -172,7 +172,7 @@ async fn c7_the_breakdown_tells_what_is_granted_used_and_left() {
         }),
     )
     .await;
-    let turns = Turns::new(world.deps().table.clone());
+    let turns = &world.deps().turns;
     let access = admin.access().await;
     let project = Project::default();
     for (bundle, requests) in [("app", 8), ("other", 2)] {

@@ -128,22 +128,27 @@ impl<R: Read> Read for ListOf<R> {
     }
 }
 
-/// See [`map_of`].
+/// See [`map_of`] and [`map_by`].
 #[derive(Debug, Clone, Copy)]
-pub struct MapOf<R> {
+pub struct MapOf<N, R> {
     max: usize,
-    name: Text,
+    name: N,
     item: R,
 }
 
 /// An object of at most so many members, each with a name of 1 to 255 characters and a value read by `item`. `dict_type`,
 /// `too_long`, and what is found of each member.
-pub fn map_of<R: Read>(max: usize, item: R) -> MapOf<R> {
-    MapOf { max, name: text(1..=255), item }
+pub fn map_of<R: Read>(max: usize, item: R) -> MapOf<Text, R> {
+    map_by(max, text(1..=255), item)
 }
 
-impl<R: Read> Read for MapOf<R> {
-    type Value = BTreeMap<String, R::Value>;
+/// The same with names that are read by `name`, which may know only some of them.
+pub fn map_by<N: Read<Value: Ord>, R: Read>(max: usize, name: N, item: R) -> MapOf<N, R> {
+    MapOf { max, name, item }
+}
+
+impl<N: Read<Value: Ord>, R: Read> Read for MapOf<N, R> {
+    type Value = BTreeMap<N::Value, R::Value>;
 
     fn read(&self, input: &Input<'_>, faults: &mut Faults) -> Option<Self::Value> {
         let Some(members) = input.value.as_object() else {

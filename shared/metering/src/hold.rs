@@ -1,0 +1,235 @@
+//! Charges that are held: they count against every limit of the tenant, and are posted when it is known what was used.
+//!
+//! A hold is a row of its own that is put with the move of the counters and deleted with the move back, so it is let go
+//! of once, whoever does that. Its time is over by itself; the first one to whom that makes a difference writes it down
+//! ([`Metering::lapse`]).
+
+use bespin_access::TenantScope;
+use bespin_primitives::{Credits, EntryId, Random, RequestId, TenantId, Timestamp, TurnId, Usd, UserId};
+use bespin_table::{
+    CommitError, Condition, CorruptItem, Item, Key, Query, Row, Slot, TableError, Transaction, keys,
+};
+
+use crate::{Charge, Counter, LedgerEntry, MeteredEvent, Metering, counter::Moves};
+
+/// How many holds that are over one call writes down at most.
+const LAPSED_AT_A_TIME: usize = 100;
+
+/// What a turn holds of its tenant's plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// The turn.
+    pub turn_id: TurnId,
+    /// What it may cost, at the weight and price of the moment in which it began; one for each event.
+    pub charges: Vec<Charge>,
+    /// When it was taken; also decides the month and the day whose counters hold it.
+    pub from: Timestamp,
+    /// When its time is over; exclusive.
+    pub until: Timestamp,
+    /// Whether it is posted when its time is over, or free again.
+    pub is_charged: bool,
+    /// The request that took it.
+    pub request_id: RequestId,
+    /// Who acted.
+    pub user_id: UserId,
+}
+
+/// Why, by whom and when what a turn used is posted.
+#[derive(Debug, Clone, Copy)]
+pub struct Settling {
+    /// The turn.
+    pub turn_id: TurnId,
+    /// The request that says what was used.
+    pub request_id: RequestId,
+    /// Who began the turn.
+    pub user_id: UserId,
+    /// When; also decides the month and the day it counts for.
+    pub at: Timestamp,
+}
+
+impl Settling {
+    /// Adds to `transaction` an entry for each charge that is of anything, and to `moves` how it moves the counters.
+    fn post(
+        &self,
+        transaction: &mut Transaction,
+        moves: &mut Moves,
+        tenant_id: TenantId,
+        charges: &[Charge],
+        random: &dyn Random,
+    ) {
+        for charge in charges.iter().filter(|charge| charge.raw_units > 0) {
+            moves.post(charge, self.at.date());
+            let entry = LedgerEntry {
+                id: EntryId::random(random),
+                tenant_id,
+                event: charge.event,
+                raw_units: charge.raw_units,
+                credits: charge.credits,
+                list_cost: charge.list_cost,
+                tool_name: Some("turn".to_owned()),
+                request_id: self.request_id,
+                user_id: self.user_id,
+                action: None,
+                subject: Some(self.turn_id.to_string()),
+                created_at: self.at,
+            };
+            let key = keys::ledger_entry(tenant_id, self.at, entry.id);
+            transaction.put(entry.at(key), Condition::absent());
+        }
+    }
+
+    /// Adds to `transaction` that charges are posted of which nothing is held.
+    pub fn post_unheld(
+        &self,
+        transaction: &mut Transaction,
+        tenant_id: TenantId,
+        charges: &[Charge],
+        random: &dyn Random,
+    ) {
+        let mut moves = Moves::default();
+        self.post(transaction, &mut moves, tenant_id, charges, random);
+        moves.write(transaction, tenant_id, &Condition::default());
+    }
+}
+
+impl Hold {
+    /// Where it stands.
+    pub fn row(&self, tenant_id: TenantId) -> Key {
+        keys::hold(tenant_id, self.until, self.turn_id)
+    }
+
+    /// Adds to `transaction` that this is held, on the condition that each counter of `ceilings` is not above its number
+    /// beforehand. The slot is the counters'; `None` where nothing moves them.
+    pub fn take(
+        &self,
+        transaction: &mut Transaction,
+        tenant_id: TenantId,
+        ceilings: &[(Counter, u64)],
+    ) -> Option<Slot> {
+        transaction.put(self.at(self.row(tenant_id)), Condition::absent());
+        let mut moves = Moves::default();
+        for charge in &self.charges {
+            moves.take(charge, self.from.date());
+        }
+        let within = ceilings.iter().fold(Condition::default(), |condition, (counter, ceiling)| {
+            condition.and_at_most(&counter.attribute(), ceiling)
+        });
+        moves.write(transaction, tenant_id, &within)
+    }
+
+    /// Adds to `transaction` that this is let go of. The slot is refused where somebody else did that.
+    pub fn release(&self, transaction: &mut Transaction, tenant_id: TenantId) -> Slot {
+        let (slot, moves) = self.let_go(transaction, tenant_id);
+        moves.write(transaction, tenant_id, &Condition::default());
+        slot
+    }
+
+    /// Adds to `transaction` that this is let go of, and `charges` are posted instead, be they more or less. The slot is
+    /// refused where somebody else let go of it.
+    pub fn settle(
+        &self,
+        transaction: &mut Transaction,
+        tenant_id: TenantId,
+        (settling, charges): (&Settling, &[Charge]),
+        random: &dyn Random,
+    ) -> Slot {
+        let (slot, mut moves) = self.let_go(transaction, tenant_id);
+        settling.post(transaction, &mut moves, tenant_id, charges, random);
+        moves.write(transaction, tenant_id, &Condition::default());
+        slot
+    }
+
+    /// Adds to `transaction` that this is held until then. The slot is refused where somebody let go of it.
+    pub fn renew(&self, transaction: &mut Transaction, tenant_id: TenantId, until: Timestamp) -> Slot {
+        if until == self.until {
+            return transaction.check(self.row(tenant_id), Condition::present());
+        }
+        let renewed = Self { until, ..self.clone() };
+        transaction.put(renewed.at(renewed.row(tenant_id)), Condition::absent());
+        transaction.delete(self.row(tenant_id), Condition::present())
+    }
+
+    fn let_go(&self, transaction: &mut Transaction, tenant_id: TenantId) -> (Slot, Moves) {
+        let mut moves = Moves::default();
+        for charge in &self.charges {
+            moves.give_back(charge, self.from.date());
+        }
+        (transaction.delete(self.row(tenant_id), Condition::present()), moves)
+    }
+}
+
+impl Metering {
+    /// Writes down what became of the holds of a tenant whose time is over: each is posted as of its end, or free. Whether
+    /// any was, so that what did not fit may fit now. One query, and one write for each.
+    pub async fn lapse(
+        &self,
+        tenant: &impl TenantScope,
+        now: Timestamp,
+        random: &dyn Random,
+    ) -> Result<bool, TableError> {
+        let tenant_id = tenant.tenant_id();
+        let over = Query::of(keys::holds_over_at(tenant_id, now)).limit(LAPSED_AT_A_TIME);
+        let over = self.table.query(over).await?.items;
+        for item in &over {
+            let hold = Hold::read(item)?;
+            let mut transaction = Transaction::new();
+            if hold.is_charged {
+                let Hold { turn_id, request_id, user_id, until, .. } = hold;
+                let settling = Settling { turn_id, request_id, user_id, at: until };
+                hold.settle(&mut transaction, tenant_id, (&settling, &hold.charges), random);
+            } else {
+                hold.release(&mut transaction, tenant_id);
+            }
+            match self.table.commit(transaction).await {
+                // Refused means that somebody else let go of it meanwhile.
+                Ok(()) | Err(CommitError::Refused(_)) => {}
+                Err(CommitError::Table(error)) => return Err(error),
+            }
+        }
+        Ok(!over.is_empty())
+    }
+}
+
+impl Row for Hold {
+    fn write(&self, item: &mut Item) {
+        item.set("turn_id", &self.turn_id);
+        item.set("from", &self.from);
+        item.set("until", &self.until);
+        item.set("charged", &self.is_charged);
+        item.set("request_id", &self.request_id);
+        item.set("user_id", &self.user_id);
+        item.set(
+            "events",
+            &self.charges.iter().map(|charge| charge.event.key().to_owned()).collect::<Vec<_>>(),
+        );
+        for charge in &self.charges {
+            let [units, credits, list_cost] = attributes(charge.event);
+            item.set(&units, &charge.raw_units);
+            item.set(&credits, &charge.credits);
+            item.set(&list_cost, &charge.list_cost);
+        }
+    }
+
+    fn read(item: &Item) -> Result<Self, CorruptItem> {
+        let events: Vec<String> = item.get("events")?;
+        let charge = |key: &String| {
+            let event = MeteredEvent::parse(key).ok_or_else(|| item.corrupt("events"))?;
+            let [units, credits, list_cost] = attributes(event);
+            let (raw_units, credits): (u64, Credits) = (item.get(&units)?, item.get(&credits)?);
+            Ok(Charge { event, raw_units, credits, list_cost: item.get::<Usd>(&list_cost)? })
+        };
+        Ok(Self {
+            turn_id: item.get("turn_id")?,
+            charges: events.iter().map(charge).collect::<Result<_, CorruptItem>>()?,
+            from: item.get("from")?,
+            until: item.get("until")?,
+            is_charged: item.get("charged")?,
+            request_id: item.get("request_id")?,
+            user_id: item.get("user_id")?,
+        })
+    }
+}
+
+fn attributes(event: MeteredEvent) -> [String; 3] {
+    ["units", "credits", "list_cost"].map(|what| format!("{}.{what}", event.key()))
+}

@@ -1,0 +1,247 @@
+//! What turns hold of their tenant's plan: the credits, caps and daily limits that guard tool calls and chats.
+
+use bespin_entitlements::DailyLimits;
+use bespin_metering::{Counter, MeteredEvent};
+use bespin_primitives::{Credits, OsRandom, RequestId};
+use bespin_tests::{Actor, Reply, Request, World};
+use futures::future::join_all;
+use serde_json::{Value, json};
+
+const MONTH: &str = "2026-02";
+
+/// A tenant with so many credits a month, of which a chat and a tool call cost one each.
+async fn with_credits(included: u64) -> (World, Actor) {
+    let world = World::open().await;
+    let admin = world.tenant().await;
+    world.without_limits(&admin).await;
+    world.set_plan(&admin, |plan| plan.included_credits = included).await;
+    for event in [MeteredEvent::AssistantQuery, MeteredEvent::ToolInvocation] {
+        world.change_event(event, |event| event.credits_per_unit = Credits::whole(1)).await;
+    }
+    (world, admin)
+}
+
+fn begin(admin: &Actor, key: &str, units: &Value, lifetime_seconds: u32, at_expiry: &str) -> Request {
+    let body = json!({
+        "user_id": "maria", "bundle_id": "app", "policy": {}, "lifetime_seconds": lifetime_seconds,
+        "at_expiry": at_expiry, "estimate": {"requests": 0, "units": units},
+    });
+    admin.post("/v1/turns").key(key).json(&body)
+}
+
+async fn begun(admin: &Actor, key: &str, units: Value) -> String {
+    let turn = begin(admin, key, &units, 120, "free").send().await.expect(201);
+    turn["turn_id"].as_str().unwrap().to_owned()
+}
+
+fn settle(admin: &Actor, turn_id: &str, units: &Value) -> Request {
+    admin.post(&format!("/v1/turns/{turn_id}/settle")).json(&json!({"requests": 0, "units": units}))
+}
+
+/// A tool call under a key of its own.
+fn call(admin: &Actor) -> Request {
+    admin.invoke(&RequestId::random(&OsRandom).to_string(), "echo", &json!({}))
+}
+
+/// Credits used, held and remaining at an instant.
+async fn credits(admin: &Actor, now: &str) -> [u64; 3] {
+    let usage = admin.get("/v1/billing/usage").at(now).send().await.expect(200);
+    ["used", "held", "remaining"].map(|name| usage["credits"][name].as_u64().unwrap_or_default())
+}
+
+const NOON: &str = "2026-02-10T12:00:00Z";
+
+#[tokio::test]
+async fn what_a_turn_holds_no_tool_call_and_no_other_turn_gets_and_what_it_used_is_in_the_ledger() {
+    let (world, admin) = with_credits(10).await;
+    let turn = begun(&admin, "turn", json!({"assistant_query": 4, "tool_invocation": 3})).await;
+    assert_eq!(credits(&admin, NOON).await, [0, 7, 3]);
+    assert_eq!(world.ledger(&admin, MONTH).await.len(), 0, "nothing was used yet");
+
+    let detail = begin(&admin, "other", &json!({"assistant_query": 4}), 120, "free").send().await.detail(429);
+    let told = ["error", "denied_by", "used_credits", "requested_credits", "limit_credits"];
+    assert_eq!(
+        told.map(|name| detail[name].clone()),
+        [json!("quota_exceeded"), json!("plan"), json!(7), json!(4), json!(10)]
+    );
+    for _ in 0..3 {
+        call(&admin).send().await.expect(200);
+    }
+    assert_eq!(call(&admin).send().await.detail(429)["used_credits"], 10);
+
+    let used = json!({"assistant_query": 5, "tool_invocation": 1});
+    let settled = settle(&admin, &turn, &used).at("2026-02-10T12:01:00Z").send().await.expect(200);
+    assert_eq!(settled["settled"]["overshoot"]["units"], json!({"assistant_query": 1}));
+    assert_eq!(settle(&admin, &turn, &used).at(NOON).send().await.expect(200), settled);
+    assert_eq!(credits(&admin, NOON).await, [9, 0, 1]);
+    let entries = world.ledger(&admin, MONTH).await;
+    let mut of_turn: Vec<_> = entries
+        .iter()
+        .filter(|entry| entry.subject.as_deref() == Some(&turn))
+        .map(|entry| (entry.event.key(), entry.raw_units, entry.tool_name.as_deref()))
+        .collect();
+    of_turn.sort_unstable();
+    assert_eq!(of_turn, [("assistant_query", 5, Some("turn")), ("tool_invocation", 1, Some("turn"))]);
+    assert_eq!(world.assert_ledger_equals_counters(&admin, MONTH).await, 5);
+    call(&admin).send().await.expect(200);
+    assert_eq!(call(&admin).send().await.status, 429);
+}
+
+#[tokio::test]
+async fn what_is_given_up_is_free_and_what_is_prolonged_is_not() {
+    let (world, admin) = with_credits(1).await;
+    let units = json!({"tool_invocation": 1});
+    let turn = begun(&admin, "turn", units.clone()).await;
+    let later = "2026-02-10T12:01:59Z";
+    admin.post(&format!("/v1/turns/{turn}/heartbeat")).at(later).send().await.expect(200);
+
+    assert_eq!(call(&admin).at("2026-02-10T12:03:00Z").send().await.status, 429, "12:02 is over");
+    admin.post(&format!("/v1/turns/{turn}/cancel")).at("2026-02-10T12:03:00Z").send().await.expect(200);
+
+    call(&admin).at("2026-02-10T12:03:00Z").send().await.expect(200);
+    assert_eq!(credits(&admin, "2026-02-10T12:03:00Z").await, [1, 0, 0]);
+    assert_eq!(settle(&admin, &turn, &units).send().await.json()["error"], "turn_cancelled");
+    assert_eq!(world.assert_ledger_equals_counters(&admin, MONTH).await, 1);
+}
+
+#[tokio::test]
+async fn a_hold_ends_by_its_own_time_for_tool_calls_turns_and_whoever_looks() {
+    for (at_expiry, used) in [("free", 0), ("charge", 2)] {
+        let last = "2026-02-10T12:01:59.999999Z";
+        let over = "2026-02-10T12:02:00Z";
+        let open = async || {
+            let (world, admin) = with_credits(2).await;
+            begin(&admin, "turn", &json!({"tool_invocation": 2}), 120, at_expiry).send().await.expect(201);
+            (world, admin)
+        };
+        let status = if at_expiry == "free" { 200 } else { 429 };
+
+        let (world, admin) = open().await;
+        assert_eq!(call(&admin).at(last).send().await.status, 429, "{at_expiry}");
+        assert_eq!(call(&admin).at(over).send().await.status, status, "{at_expiry}");
+        world.assert_ledger_equals_counters(&admin, MONTH).await;
+
+        let (_, admin) = open().await;
+        let units = json!({"tool_invocation": 1});
+        assert_eq!(begin(&admin, "a", &units, 1, "free").at(last).send().await.status, 429, "{at_expiry}");
+        let status = if status == 200 { 201 } else { status };
+        assert_eq!(begin(&admin, "b", &units, 1, "free").at(over).send().await.status, status, "{at_expiry}");
+
+        let (world, admin) = open().await;
+        assert_eq!(credits(&admin, last).await, [0, 2, 0], "{at_expiry}");
+        assert_eq!(credits(&admin, over).await, [used, 0, 2 - used], "{at_expiry}");
+        let entries = world.ledger(&admin, MONTH).await;
+        let times: Vec<String> = entries.iter().map(|entry| entry.created_at.to_string()).collect();
+        assert!(times.iter().all(|at| at == "2026-02-10T12:02:00.000000Z"), "{at_expiry}: {times:?}");
+        assert_eq!(entries.iter().map(|entry| entry.raw_units).sum::<u64>(), used, "{at_expiry}");
+    }
+}
+
+#[tokio::test]
+async fn a_settlement_after_the_expiry_adds_what_was_not_posted_then() {
+    // What is posted at the expiry, what the turn used, what the ledger says in the end.
+    for (at_expiry, used, in_all) in [("free", 1, 1), ("free", 3, 3), ("charge", 1, 2), ("charge", 3, 3)] {
+        for noticed in [false, true] {
+            let (world, admin) = with_credits(2).await;
+            let units = json!({"tool_invocation": 2});
+            let turn = begin(&admin, "turn", &units, 120, at_expiry).send().await.expect(201);
+            let id = turn["turn_id"].as_str().unwrap();
+            if noticed {
+                credits(&admin, "2026-02-10T12:05:00Z").await;
+            }
+            let settle = || settle(&admin, id, &json!({"tool_invocation": used})).at("2026-02-10T12:10:00Z");
+
+            let settled = settle().send().await.expect(200);
+            let again = settle().send().await.expect(200);
+
+            let case = format!("{at_expiry}, used {used}, noticed: {noticed}");
+            assert_eq!((&settled, &settled["settled"]["late"]), (&again, &json!(true)), "{case}");
+            assert_eq!(credits(&admin, "2026-02-10T12:10:00Z").await[..2], [in_all, 0], "{case}");
+            world.assert_ledger_equals_counters(&admin, MONTH).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_turn_over_the_end_of_a_month_is_held_in_the_old_one_and_paid_in_the_new() {
+    let (world, admin) = with_credits(2).await;
+    let units = json!({"tool_invocation": 2});
+    let turn =
+        begin(&admin, "turn", &units, 120, "charge").at("2026-02-28T23:59:00Z").send().await.expect(201);
+    let id = turn["turn_id"].as_str().unwrap();
+    assert_eq!(call(&admin).at("2026-02-28T23:59:59Z").send().await.status, 429);
+    call(&admin).at("2026-03-01T00:00:00Z").send().await.expect(200);
+
+    settle(&admin, id, &units).at("2026-03-01T00:00:30Z").send().await.expect(200);
+
+    let used = Counter::Credits;
+    let (old, new) = (world.usage(&admin, MONTH).await, world.usage(&admin, "2026-03").await);
+    assert_eq!((old.taken(used).unwrap(), old.is_held()), (0, false));
+    assert_eq!((new.counted(used).unwrap(), new.is_held()), (3_000_000, false), "overshot by one, and told");
+    assert_eq!(world.assert_ledger_equals_counters(&admin, "2026-03").await, 2);
+}
+
+#[tokio::test]
+async fn caps_daily_limits_and_capabilities_hold_for_units_of_turns_as_for_calls() {
+    let (world, admin) = with_credits(100).await;
+    let refused = async |units: Value| begin(&admin, "key", &units, 120, "free").send().await;
+    world.set_daily_limits(&admin, DailyLimits { tool_invocation: 3, ..DailyLimits::default() }).await;
+    let detail = refused(json!({"tool_invocation": 4})).await.detail(429);
+    assert_eq!(
+        (&detail["window"], &detail["limit"], &detail["requested"]),
+        (&json!("day"), &json!(3), &json!(4))
+    );
+    let cap = |units: u64| bespin_primitives::Micros::new(units * 1_000_000);
+    world
+        .set_plan(&admin, |plan| {
+            plan.caps.insert("tool_invocation".to_owned(), cap(2));
+        })
+        .await;
+    assert_eq!(refused(json!({"tool_invocation": 3})).await.detail(429)["cap_raw_units"], 2);
+    world.set_plan(&admin, |plan| plan.capabilities.clear()).await;
+    let forbidden = refused(json!({"tool_invocation": 1})).await.detail(403);
+    assert_eq!(forbidden["capability_key"], "tools");
+    world.change_event(MeteredEvent::AssistantQuery, |event| event.active = false).await;
+    world.set_plan(&admin, |_| ()).await;
+    assert_eq!(refused(json!({"assistant_query": 1})).await.json()["error"], "unknown_event_type");
+    begin(&admin, "key", &json!({"assistant_query": 0}), 120, "free").send().await.expect(201);
+}
+
+#[tokio::test]
+async fn of_many_turns_and_calls_at_once_for_the_last_credits_as_many_pass_as_fit() {
+    let (world, admin) = with_credits(20).await;
+    let turns = (0..16).map(|number| {
+        let request = begin(&admin, &format!("key {number}"), &json!({"assistant_query": 2}), 120, "free");
+        Box::pin(request.send()) as std::pin::Pin<Box<dyn Future<Output = Reply>>>
+    });
+    let calls =
+        (0..16).map(|_| Box::pin(call(&admin).send()) as std::pin::Pin<Box<dyn Future<Output = Reply>>>);
+
+    let replies = join_all(turns.chain(calls)).await;
+
+    let passed = |status| replies.iter().filter(|reply| reply.status == status).count() as u64;
+    let (turns, calls) = (passed(201), passed(200));
+    assert_eq!(turns + calls + passed(429), 32);
+    assert_eq!(credits(&admin, NOON).await, [calls, 2 * turns, 20 - calls - 2 * turns]);
+    assert!(20 - calls - 2 * turns < 2, "{turns} turns, {calls} calls: room for a turn was left");
+    world.assert_ledger_equals_counters(&admin, MONTH).await;
+}
+
+#[tokio::test]
+async fn a_turn_with_units_costs_four_write_units_more_and_as_many_round_trips() {
+    let (world, admin) = with_credits(20).await;
+    begin(&admin, "warm", &json!({"tool_invocation": 1}), 120, "free").send().await.expect(201);
+    let plain = begin(&admin, "plain", &json!({}), 120, "free").send().await;
+    let held = begin(&admin, "held", &json!({"tool_invocation": 2}), 120, "free").send().await;
+    assert_eq!((plain.status, held.status), (201, 201));
+    assert_eq!(held.cost().round_trips, plain.cost().round_trips);
+    assert!((held.cost().write_units - plain.cost().write_units - 4.0).abs() < f64::EPSILON);
+    let id = held.json()["turn_id"].as_str().unwrap().to_owned();
+
+    let settled = settle(&admin, &id, &json!({"tool_invocation": 1})).send().await;
+
+    assert_eq!((settled.status, settled.cost().round_trips), (200, 3));
+    let usage = world.usage(&admin, MONTH).await;
+    let of = |counter| (usage.counted(counter).unwrap(), usage.held(counter).unwrap());
+    assert_eq!(of(Counter::Credits), (1_000_000, 1_000_000), "the warm one still holds one");
+}
