@@ -238,9 +238,13 @@ async fn a_turn_with_units_costs_four_write_units_more_and_as_many_round_trips()
     assert!((held.cost().write_units - plain.cost().write_units - 4.0).abs() < f64::EPSILON);
     let id = held.json()["turn_id"].as_str().unwrap().to_owned();
 
+    let plain = plain.json()["turn_id"].as_str().unwrap().to_owned();
+
+    let plain = settle(&admin, &plain, &json!({})).send().await;
     let settled = settle(&admin, &id, &json!({"tool_invocation": 1})).send().await;
 
-    assert_eq!((settled.status, settled.cost().round_trips), (200, 3));
+    assert_eq!((settled.status, settled.cost().round_trips, plain.cost().round_trips), (200, 3, 3));
+    assert!((settled.cost().write_units - plain.cost().write_units - 6.0).abs() < f64::EPSILON);
     let usage = world.usage(&admin, MONTH).await;
     let of = |counter| (usage.counted(counter).unwrap(), usage.held(counter).unwrap());
     assert_eq!(of(Counter::Credits), (1_000_000, 1_000_000), "the warm one still holds one");
