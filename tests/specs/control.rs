@@ -13,6 +13,7 @@ mod control {
     mod credits;
     mod deaths;
     mod deliveries;
+    mod limiter;
     mod policies;
     mod reports;
     mod stripe;

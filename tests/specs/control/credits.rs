@@ -3,7 +3,7 @@
 use bespin_tests::World;
 use serde_json::{Value, json};
 
-use super::words::{at, cp, credits, daily_limit, get, set_quota, top_up};
+use super::words::{at, cp, credits, daily_limit, encoded, get, set_quota, top_up};
 
 const NOW: &str = "2026-02-01T08:00:00Z";
 
@@ -354,12 +354,11 @@ async fn names_of_any_characters_stand_for_themselves() {
         .await;
     }
     for (place, user) in awkward.iter().enumerate() {
-        let encoded = user.bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02X}"));
-        let listed = credits(&admin, NOW, &encoded).await;
+        let listed = credits(&admin, NOW, &encoded(user)).await;
         assert_eq!((listed.len(), &listed[0]["user_id"]), (1, &json!(user)), "{user}");
-        let limit = daily_limit(&admin, NOW, &encoded, &encoded).await;
+        let limit = daily_limit(&admin, NOW, user, user).await;
         assert_eq!(limit, place + 11, "{user}");
-        assert_eq!(daily_limit(&admin, NOW, &encoded, "app").await, 10, "{user}");
+        assert_eq!(daily_limit(&admin, NOW, user, "app").await, 10, "{user}");
     }
     assert_eq!(get(&admin, NOW, "/replenishments/users").await["user_count"], awkward.len());
 }

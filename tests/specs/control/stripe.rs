@@ -7,10 +7,7 @@ use bespin_tests::{Actor, STRIPE_SECRET, World};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use super::words::{
-    at, cp, credits, daily_limit, delivered, get, pay, payment, revenue, set_quota, signature, signed,
-    world_with,
-};
+use super::words::{at, cp, credits, delivered, get, pay, payment, revenue, signature, signed};
 
 const NOW: &str = "2026-01-01T00:00:02Z";
 
@@ -333,25 +330,6 @@ async fn e15_a_credit_that_was_taken_back_is_not_revived() {
 
     assert_eq!(credits(&admin, NOW, "maria").await.len(), 0);
     assert_eq!(revenue(&admin, NOW).await["purchase_count"], 0);
-}
-
-#[tokio::test]
-async fn e16_what_was_bought_holds_in_the_next_call() {
-    let (world, _clock) = world_with(World::settings().stripe, NOW).await;
-    let admin = world.tenant().await;
-    set_quota(&admin, NOW, json!({"user_type": "free", "requests_per_day": 10})).await;
-    let access = admin.access().await;
-    let granted = async || {
-        let project = bespin_policies::Project::default();
-        world.deps().grants.additions(&access, &project, "maria", "app", at(NOW)).await.unwrap().is_some()
-    };
-    assert!(!granted().await);
-    let metadata = json!({"user_id": "maria", "tenant": admin.tenant_id, "package": "basic"});
-
-    pay(&world, NOW, &payment("evt_1", "pi_1", 1000, &metadata)).await;
-
-    assert!(granted().await);
-    assert_eq!(daily_limit(&admin, NOW, "maria", "app").await, 60);
 }
 
 #[tokio::test]

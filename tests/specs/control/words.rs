@@ -53,10 +53,32 @@ pub(crate) async fn credits(admin: &Actor, now: &str, user: &str) -> Vec<Value> 
     reply["credits"].as_array().unwrap().clone()
 }
 
-/// What a free user may ask in a day, by the quota breakdown.
+/// A name as it stands in an address: every byte of it encoded.
+pub(crate) fn encoded(name: &str) -> String {
+    name.bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02X}"))
+}
+
+/// What a free user may ask in a day, by the quota breakdown and by the limiter, which must say the same.
 pub(crate) async fn daily_limit(admin: &Actor, now: &str, user: &str, bundle: &str) -> Value {
-    let path = format!("/users/{user}/quota-breakdown?user_type=free&bundle_id={bundle}");
-    get(admin, now, &path).await["effective_policy"]["requests_per_day"].clone()
+    let (user_part, bundle_part) = (encoded(user), encoded(bundle));
+    let path = format!("/users/{user_part}/quota-breakdown?user_type=free&bundle_id={bundle_part}");
+    let limit = get(admin, now, &path).await["effective_policy"]["requests_per_day"].clone();
+    let admitted = admit(admin, now, user, bundle, "daily limit").await;
+    limiter(admin, now, "release", &json!({"user_id": user, "bundle_id": bundle, "lock_id": "daily limit"}))
+        .await;
+    assert_eq!(admitted["insight"]["limits"]["requests_per_day"], limit);
+    limit
+}
+
+/// A call of the limiter, which answers also where it refuses.
+pub(crate) async fn limiter(admin: &Actor, now: &str, what: &str, body: &Value) -> Value {
+    admin.post(&cp(&format!("/limiter/{what}"))).at(now).json(body).send().await.expect(200)
+}
+
+/// Asks the limiter to let a turn of a free user in.
+pub(crate) async fn admit(admin: &Actor, now: &str, user: &str, bundle: &str, lock_id: &str) -> Value {
+    let body = json!({"user_id": user, "bundle_id": bundle, "user_type": "free", "lock_id": lock_id});
+    limiter(admin, now, "admit", &body).await
 }
 
 /// The only row of the revenue report.
