@@ -1,5 +1,8 @@
 //! Charges that are held: they count against every limit of the tenant, and are posted when it is known what was used.
 //!
+//! What a turn uses counts in the month and on the day in which it began, because there it is held: so what it holds is
+//! within the limits of that day, and stays so when it is posted, be that after midnight.
+//!
 //! A hold is a row of its own that is put with the move of the counters and deleted with the move back, so it is let go
 //! of once, whoever does that. Its time is over by itself; the first one to whom that makes a difference writes it down
 //! ([`Metering::lapse`]).
@@ -34,7 +37,7 @@ pub struct Hold {
     pub user_id: UserId,
 }
 
-/// Why, by whom and when what a turn used is posted.
+/// Why, by whom and as of when what a turn used is posted.
 #[derive(Debug, Clone, Copy)]
 pub struct Settling {
     /// The turn.
@@ -43,7 +46,7 @@ pub struct Settling {
     pub request_id: RequestId,
     /// Who began the turn.
     pub user_id: UserId,
-    /// When; also decides the month and the day it counts for.
+    /// When the turn began: decides the month and the day it counts for.
     pub at: Timestamp,
 }
 
@@ -159,8 +162,7 @@ impl Hold {
 }
 
 impl Metering {
-    /// Writes down what became of the holds of a tenant whose time is over: each is posted as of its end, or free. Whether
-    /// any was, so that what did not fit may fit now. One query, and one write for each.
+    /// Writes down what became of the holds of a tenant whose time is over: each is posted, or free. Whether any was, so that what did not fit may fit now. One query, and one write for each.
     pub async fn lapse(
         &self,
         tenant: &impl TenantScope,
@@ -174,8 +176,8 @@ impl Metering {
             let hold = Hold::read(item)?;
             let mut transaction = Transaction::new();
             if hold.is_charged {
-                let Hold { turn_id, request_id, user_id, until, .. } = hold;
-                let settling = Settling { turn_id, request_id, user_id, at: until };
+                let Hold { turn_id, request_id, user_id, from, .. } = hold;
+                let settling = Settling { turn_id, request_id, user_id, at: from };
                 hold.settle(&mut transaction, tenant_id, (&settling, &hold.charges), random);
             } else {
                 hold.release(&mut transaction, tenant_id);

@@ -5,19 +5,18 @@ use std::collections::{BTreeMap, HashMap};
 
 use bespin_entitlements::{Admissions, Catalogue, EntitlementError};
 use bespin_metering::{Charge, Hold, MeteredEvent, Settling, Usage};
-use bespin_primitives::{BillingPeriod, Random, RequestId, TenantId, Timestamp};
+use bespin_primitives::{BillingPeriod, Random, RequestId, TenantId};
 use bespin_table::{Item, Key, Refusals, Row, Slot, TableError, Transaction, keys};
 
 use crate::{AtExpiry, Turn, TurnState, rows::learn};
 
-/// By what, and why, the units of a turn are posted.
+/// By what and why the units of a turn are posted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Posting<'a> {
     /// Weights and prices; `None` where nothing is posted.
     pub(crate) catalogue: Option<&'a Catalogue>,
     pub(crate) request_id: RequestId,
     pub(crate) random: &'a dyn Random,
-    pub(crate) now: Timestamp,
 }
 
 impl Posting<'_> {
@@ -123,8 +122,8 @@ impl PlanRow {
                 let beyond = settled.amounts.beyond(&before.order.estimate);
                 let units = if was_charged { &beyond.units } else { &settled.amounts.units };
                 let charges = posting.charges(units)?;
-                let Posting { request_id, now: at, .. } = *posting;
-                let settling = Settling { turn_id: before.id, request_id, user_id: before.started_by, at };
+                let Turn { id: turn_id, started_by: user_id, started_at: at, .. } = *before;
+                let settling = Settling { turn_id, request_id: posting.request_id, user_id, at };
                 if let Some(hold) = &hold {
                     Some(hold.settle(transaction, id, (&settling, &charges), random))
                 } else {

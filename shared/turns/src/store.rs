@@ -202,7 +202,6 @@ impl Turns {
             catalogue: settlement.map(|settlement| settlement.catalogue),
             request_id: settlement.map_or(turn.request_id, |settlement| settlement.request_id),
             random: &*self.random,
-            now,
         };
         if turn.is_expired_at(now) && !turn.order.estimate.units.is_empty() {
             self.metering.lapse(tenant, now, &*self.random).await?;

@@ -132,7 +132,7 @@ async fn a_hold_ends_by_its_own_time_for_tool_calls_turns_and_whoever_looks() {
         assert_eq!(credits(&admin, over).await, [used, 0, 2 - used], "{at_expiry}");
         let entries = world.ledger(&admin, MONTH).await;
         let times: Vec<String> = entries.iter().map(|entry| entry.created_at.to_string()).collect();
-        assert!(times.iter().all(|at| at == "2026-02-10T12:02:00.000000Z"), "{at_expiry}: {times:?}");
+        assert!(times.iter().all(|at| at == "2026-02-10T12:00:00.000000Z"), "{at_expiry}: {times:?}");
         assert_eq!(entries.iter().map(|entry| entry.raw_units).sum::<u64>(), used, "{at_expiry}");
     }
 }
@@ -163,22 +163,38 @@ async fn a_settlement_after_the_expiry_adds_what_was_not_posted_then() {
 }
 
 #[tokio::test]
-async fn a_turn_over_the_end_of_a_month_is_held_in_the_old_one_and_paid_in_the_new() {
-    let (world, admin) = with_credits(2).await;
-    let units = json!({"tool_invocation": 2});
-    let turn =
-        begin(&admin, "turn", &units, 120, "charge").at("2026-02-28T23:59:00Z").send().await.expect(201);
-    let id = turn["turn_id"].as_str().unwrap();
-    assert_eq!(call(&admin).at("2026-02-28T23:59:59Z").send().await.status, 429);
-    call(&admin).at("2026-03-01T00:00:00Z").send().await.expect(200);
+async fn what_a_turn_uses_counts_on_the_day_and_in_the_month_in_which_it_began() {
+    let new = "2026-03-01T00:00:30Z";
+    for settled in [true, false] {
+        let (world, admin) = with_credits(2).await;
+        let units = json!({"tool_invocation": 2});
+        let turn = begin(&admin, "turn", &units, 120, "charge").at("2026-02-28T23:59:00Z");
+        let turn = turn.send().await.expect(201);
+        assert_eq!(call(&admin).at("2026-02-28T23:59:59Z").send().await.status, 429);
+        for _ in 0..2 {
+            call(&admin).at(new).send().await.expect(200);
+        }
+        assert_eq!(call(&admin).at(new).send().await.status, 429, "the new month is full by itself");
 
-    settle(&admin, id, &units).at("2026-03-01T00:00:30Z").send().await.expect(200);
+        if settled {
+            settle(&admin, turn["turn_id"].as_str().unwrap(), &units).at(new).send().await.expect(200);
+        } else {
+            assert_eq!(credits(&admin, "2026-03-01T00:02:00Z").await, [2, 0, 0]);
+            let old = "/v1/billing/usage?period_start=2026-02-01";
+            let old = admin.get(old).at("2026-03-01T00:02:00Z").send().await.expect(200);
+            assert_eq!(old["credits"]["used"], 2, "the expired turn");
+        }
 
-    let used = Counter::Credits;
-    let (old, new) = (world.usage(&admin, MONTH).await, world.usage(&admin, "2026-03").await);
-    assert_eq!((old.taken(used).unwrap(), old.is_held()), (0, false));
-    assert_eq!((new.counted(used).unwrap(), new.is_held()), (3_000_000, false), "overshot by one, and told");
-    assert_eq!(world.assert_ledger_equals_counters(&admin, "2026-03").await, 2);
+        for month in [MONTH, "2026-03"] {
+            let usage = world.usage(&admin, month).await;
+            assert_eq!(
+                (usage.counted(Counter::Credits).unwrap(), usage.is_held()),
+                (2_000_000, false),
+                "{month}"
+            );
+        }
+        assert_eq!(world.assert_ledger_equals_counters(&admin, MONTH).await, 1);
+    }
 }
 
 #[tokio::test]
