@@ -6,7 +6,7 @@ use bespin_edge::Deps;
 use bespin_entitlements::Catalogue;
 use bespin_metering::{LedgerEntry, LedgerListing, MeteredEvent};
 use bespin_primitives::{Date, Timestamp};
-use bespin_table::Cursor;
+use bespin_table::{Cursor, TableError};
 use bespin_web::{Answer, Call, Problem, clamped, parsed};
 use serde_json::{Value, json};
 
@@ -51,11 +51,31 @@ pub(crate) async fn list(State(deps): State<Deps>, call: Call) -> Result<Answer,
     let catalogue = deps.entitlements.catalogue().await?;
     let Asked { start, listing } = parse(&call, &access, &catalogue)?;
     let (entries, next) = match listing {
-        Some(listing) => deps.metering.entries(&access, listing).await?,
+        Some(listing) => page(&deps, &access, listing, call.now).await?,
         None => (Vec::new(), None),
     };
     let items: Value = entries.iter().map(LedgerEntry::view).collect();
     Ok(Answer::ok(&json!({
         "period_start": start.to_string(), "items": items, "next_cursor": next.map(|next| next.to_string()),
     })))
+}
+
+/// A page of entries. What turns were charged at their expiry is in the ledger when somebody looks, at the latest: so beside
+/// a first page is asked what is over, and where anything was, the page is read again.
+async fn page(
+    deps: &Deps,
+    access: &TenantAccess,
+    listing: LedgerListing,
+    now: Timestamp,
+) -> Result<(Vec<LedgerEntry>, Option<Cursor>), TableError> {
+    if listing.after.is_some() {
+        return deps.metering.entries(access, listing).await;
+    }
+    loop {
+        let page = deps.metering.entries(access, listing.clone());
+        let (page, lapsed) = futures::try_join!(page, deps.recorder.lapse(access, now))?;
+        if !lapsed {
+            return Ok(page);
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Posting many units of one event, each with an entry of its own, and one move of the counters for all of them.
 
 use bespin_access::TenantAccess;
-use bespin_primitives::{EntryId, Random, RequestId, Timestamp, UserId};
+use bespin_primitives::{Credits, EntryId, Random, RawUnits, RequestId, Timestamp, Usd, UserId};
 use bespin_table::{Condition, Row, Slot, Transaction, keys};
 
 use crate::{Charge, Counter, LedgerEntry, store::move_counters};
@@ -29,7 +29,34 @@ impl Charge {
             event: self.event,
             raw_units: self.raw_units.checked_mul(count)?,
             credits: self.credits.checked_mul(count)?,
-            list_cost: bespin_primitives::Usd::from_picos(picos),
+            list_cost: Usd::from_picos(picos),
+        })
+    }
+
+    /// What so many of its units cost, each as much as the others; all of them where it has fewer.
+    #[must_use]
+    pub fn part(&self, raw_units: RawUnits) -> Self {
+        // A charge is a whole multiple of what a unit costs, so nothing is lost by the division.
+        let of = |whole: u128| whole / u128::from(self.raw_units.max(1)) * u128::from(raw_units);
+        if raw_units >= self.raw_units {
+            return *self;
+        }
+        let credits = u64::try_from(of(self.credits.micros().into())).unwrap_or(u64::MAX);
+        Self {
+            event: self.event,
+            raw_units,
+            credits: Credits::from_micros(credits),
+            list_cost: Usd::from_picos(of(self.list_cost.picos())),
+        }
+    }
+
+    /// Both together, of one event; `None` past the largest amount.
+    pub fn and(&self, more: &Self) -> Option<Self> {
+        Some(Self {
+            event: self.event,
+            raw_units: self.raw_units.checked_add(more.raw_units)?,
+            credits: self.credits.checked_add(more.credits)?,
+            list_cost: self.list_cost.checked_add(more.list_cost)?,
         })
     }
 }

@@ -20,9 +20,25 @@ pub(crate) struct Posting<'a> {
 }
 
 impl Posting<'_> {
-    fn charges(&self, units: &BTreeMap<MeteredEvent, u64>) -> Result<Vec<Charge>, EntitlementError> {
+    /// What so many units cost: as far as they are held at the weight and price of the moment in which the turn began, so
+    /// that what was held is enough for them, and what goes beyond at those of now.
+    fn charges(
+        &self,
+        units: &BTreeMap<MeteredEvent, u64>,
+        held: &[Charge],
+    ) -> Result<Vec<Charge>, EntitlementError> {
         let Some(catalogue) = self.catalogue else { return Ok(Vec::new()) };
-        units.iter().map(|(event, units)| catalogue.charge(*event, *units)).collect()
+        let charge = |(event, units): (&MeteredEvent, &u64)| {
+            let held = held.iter().find(|charge| charge.event == *event).map(|held| held.part(*units));
+            let Some(held) = held else { return catalogue.charge(*event, *units) };
+            let beyond = units - held.raw_units;
+            if beyond == 0 {
+                return Ok(held);
+            }
+            let uncountable = EntitlementError::UnknownEvent { event_key: event.key() };
+            held.and(&catalogue.charge(*event, beyond)?).ok_or(uncountable)
+        };
+        units.iter().map(charge).collect()
     }
 }
 
@@ -121,7 +137,8 @@ impl PlanRow {
                 let was_charged = self.is_let_go() && before.at_expiry == AtExpiry::Charge;
                 let beyond = settled.amounts.beyond(&before.order.estimate);
                 let units = if was_charged { &beyond.units } else { &settled.amounts.units };
-                let charges = posting.charges(units)?;
+                let held = hold.as_ref().map_or(&[][..], |hold| &hold.charges);
+                let charges = posting.charges(units, held)?;
                 let Turn { id: turn_id, started_by: user_id, started_at: at, .. } = *before;
                 let settling = Settling { turn_id, request_id: posting.request_id, user_id, at };
                 if let Some(hold) = &hold {

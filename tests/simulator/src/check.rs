@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::{
     Call, History, Promise, Violation, Wish,
     play::{Client, QUESTIONS_A_DAY, instant},
+    turns,
 };
 
 /// One call and its answer. What died on the way has none.
@@ -22,22 +23,27 @@ pub(crate) struct Heard {
 }
 
 impl Heard {
-    fn good(&self) -> Option<&Reply> {
+    pub(crate) fn good(&self) -> Option<&Reply> {
         self.reply.as_ref().filter(|reply| reply.status < 300)
     }
 }
 
 /// One entry as the ledger's endpoint shows it, in the smallest units.
 #[derive(Debug, Clone)]
-struct Entry {
-    event: String,
-    units: u64,
-    micros: u64,
+pub(crate) struct Entry {
+    pub(crate) event: String,
+    pub(crate) units: u64,
+    pub(crate) micros: u64,
     request_id: String,
     day: String,
+    /// Whether a turn used it.
+    pub(crate) of_turn: bool,
 }
 
-type Checked = Result<(), Violation>;
+/// When everything is looked at, after the end: later than any turn holds anything.
+const AFTERWARDS_SECONDS: i64 = 400;
+
+pub(crate) type Checked = Result<(), Violation>;
 
 /// Good answers that repeated an earlier one of the same key.
 pub(crate) fn replays(heard: &[Heard]) -> u64 {
@@ -66,6 +72,7 @@ pub(crate) async fn all(history: &History, world: &World, clients: &[Client], he
         seen.questions(&ledger)?;
         seen.definitions(&ledger).await?;
         seen.points(&ledger).await?;
+        turns::check(&seen, &ledger).await?;
     }
     proof(history, world, clients).await
 }
@@ -91,7 +98,9 @@ fn answer(history: &History, heard: &Heard) -> Checked {
     let is_tool = matches!(call.wish, Wish::Echo { .. } | Wish::Summary { .. } | Wish::NoTool { .. });
     let allowed = match (&call.wish, reply.status) {
         (Wish::NoTool { .. } | Wish::Kpi { .. }, 200) => false,
-        (Wish::Kpi { .. }, 201) | (Wish::NoTool { .. }, 404) | (_, 200) => true,
+        (Wish::Kpi { .. }, 201) | (Wish::NoTool { .. }, 404) => true,
+        (wish, status) if wish.turn().is_some() => turns::allows(history, call, status, &error()),
+        (_, 200) => true,
         (_, 400) => is_tool && history.switches_tools_off() && error() == "unknown_event_type",
         (_, 403) => history.suspends(call.tenant) && error() == "subscription_suspended",
         (wish, 409) => wish.claim().is_some() && error() == "idempotency_conflict",
@@ -119,26 +128,30 @@ fn keys(seen: &Seen<'_>) -> Checked {
 }
 
 /// One tenant, what it was answered, and what can be asked for it now.
-struct Seen<'s> {
-    history: &'s History,
+pub(crate) struct Seen<'s> {
+    pub(crate) history: &'s History,
     tenant: usize,
     client: &'s Client,
-    actor: Actor,
-    heard: Vec<&'s Heard>,
+    pub(crate) actor: Actor,
+    pub(crate) heard: Vec<&'s Heard>,
 }
 
 impl<'s> Seen<'s> {
-    fn good(&self) -> impl Iterator<Item = (&'s Call, &'s Reply)> {
+    pub(crate) fn good(&self) -> impl Iterator<Item = (&'s Call, &'s Reply)> {
         self.heard.iter().filter_map(|heard| Some((&heard.call, heard.good()?)))
     }
 
-    fn unless(&self, kept: bool, promise: Promise, seen: impl FnOnce() -> String) -> Checked {
+    pub(crate) fn unless(&self, kept: bool, promise: Promise, seen: impl FnOnce() -> String) -> Checked {
         Violation::unless(kept, promise, || format!("tenant {}: {}", self.tenant, seen()))
     }
 
     /// When everything is over.
+    pub(crate) fn over(&self) -> Timestamp {
+        self.history.end().plus_seconds(AFTERWARDS_SECONDS)
+    }
+
     fn afterwards(&self) -> String {
-        self.history.end().plus_seconds(60).to_string()
+        self.over().to_string()
     }
 
     async fn ask(&self, path: &str) -> Reply {
@@ -158,7 +171,7 @@ impl<'s> Seen<'s> {
             .rounds
             .iter()
             .flat_map(|round| [round.now.plus_seconds(-1), round.now.plus_seconds(1)]);
-        times.chain([self.history.end().plus_seconds(60)]).map(Timestamp::period).collect()
+        times.chain([self.over()]).map(Timestamp::period).collect()
     }
 
     /// The whole ledger in pages; what it sums up to must be what the usage of each month says.
@@ -240,7 +253,8 @@ impl<'s> Seen<'s> {
 
     /// The request ids of an event's entries, each of one unit; none comes twice.
     fn entries_of(&self, ledger: &[Entry], event: &str) -> Result<BTreeSet<String>, Violation> {
-        let entries: Vec<&Entry> = ledger.iter().filter(|entry| entry.event == event).collect();
+        let entries: Vec<&Entry> =
+            ledger.iter().filter(|entry| entry.event == event && !entry.of_turn).collect();
         let ids: BTreeSet<String> = entries.iter().map(|entry| entry.request_id.clone()).collect();
         let single = ids.len() == entries.len() && entries.iter().all(|entry| entry.units == 1);
         self.unless(single, Promise::Ledger, || {
@@ -264,8 +278,9 @@ impl<'s> Seen<'s> {
             self.good().filter(|(call, _)| tool(&call.wish)).map(|(_, reply)| request_id(reply)).collect();
         self.same(&answered, &self.entries_of(ledger, "tool_invocation")?, "tool calls")?;
         let weights = self.history.weights();
+        let of_one = |entry: &Entry| entry.micros / entry.units.max(1);
         let odd =
-            ledger.iter().find(|entry| entry.event == "tool_invocation" && !weights.contains(&entry.micros));
+            ledger.iter().find(|entry| entry.event == "tool_invocation" && !weights.contains(&of_one(entry)));
         self.unless(odd.is_none(), Promise::Ledger, || {
             format!("a tool call at a weight that never was: {odd:?}")
         })
@@ -437,6 +452,7 @@ fn entry(item: &Value) -> Entry {
         micros: millionths(&item["credits"]),
         request_id: text("request_id"),
         day: text("created_at").chars().take(10).collect(),
+        of_turn: item["tool_name"] == "turn",
     }
 }
 
@@ -445,7 +461,7 @@ fn is_day(date: Date, day: u8) -> bool {
 }
 
 /// A decimal number as it is printed, exactly.
-fn millionths(number: &Value) -> u64 {
+pub(crate) fn millionths(number: &Value) -> u64 {
     Micros::parse(&number.to_string()).map_or(u64::MAX, Micros::get)
 }
 

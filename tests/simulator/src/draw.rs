@@ -2,7 +2,7 @@
 
 use bespin_primitives::{Random, SeededRandom, Timestamp};
 
-use crate::{Call, Ceilings, Death, Delivery, History, Order, OrderKind, Round, Wish};
+use crate::{Call, Ceilings, Death, Delivery, Estimate, History, Order, OrderKind, Round, Wish};
 
 /// Where something ends: days, months, a leap February, a year.
 const BORDERS: [&str; 6] = [
@@ -62,6 +62,16 @@ impl History {
             let round = round(&dice, &history, now);
             history.rounds.push(round);
             now = now.plus_seconds(dice.pick(&STEPS));
+        }
+        // By dice of their own, so that all else is as it would be without turns.
+        let dice = Dice(SeededRandom::new(seed ^ 0x7042));
+        dice.below(1);
+        if dice.one_in(2) {
+            for number in 0..history.rounds.len() {
+                let turns: Vec<Call> =
+                    (0..dice.index(6)).map(|_| Call { wish: turn(&dice), ..call(&dice, &history) }).collect();
+                history.rounds[number].calls.extend(turns);
+            }
         }
         history
     }
@@ -162,5 +172,25 @@ fn wish(dice: &Dice) -> Wish {
         19..22 => Wish::Ask { key: dice.small(4), about_kpis: dice.one_in(2) },
         22..25 => Wish::Job { key: dice.small(4), day: 5 + 7 * dice.small(4) },
         _ => Wish::Usage,
+    }
+}
+
+/// Something about one of three turns.
+fn turn(dice: &Dice) -> Wish {
+    let key = dice.small(3);
+    match dice.below(8) {
+        0..4 => {
+            // What a turn holds of the plan and is free at its expiry might be used by others and by itself after all.
+            let units = dice.small(3);
+            let free = units == 0 && dice.one_in(2);
+            let estimate = Estimate { requests: dice.small(3), cents: 10 * dice.small(4), units };
+            Wish::Turn { key, estimate, lifetime: dice.pick(&[1, 2, 30, 120]), free }
+        }
+        4..6 => {
+            let used = (dice.small(3), 10 * dice.small(5));
+            Wish::SettleTurn { key, used, units: dice.one_in(2) }
+        }
+        6 => Wish::CancelTurn { key },
+        _ => Wish::ProlongTurn { key },
     }
 }

@@ -183,6 +183,47 @@ pub enum Wish {
     },
     /// What was used so far.
     Usage,
+    /// A turn of the tenant's one user, which holds an estimate.
+    Turn {
+        /// The idempotency key; later wishes know the turn by it.
+        key: u8,
+        /// What it may use.
+        estimate: Estimate,
+        /// How long it holds that, in seconds.
+        lifetime: u32,
+        /// Whether what it holds is free at its expiry, or charged.
+        free: bool,
+    },
+    /// What a turn really used.
+    SettleTurn {
+        /// The key under which it began.
+        key: u8,
+        /// Requests, and cents of its provider.
+        used: (u8, u8),
+        /// Whether it used the units that it holds, or none.
+        units: bool,
+    },
+    /// A turn is given up.
+    CancelTurn {
+        /// The key under which it began.
+        key: u8,
+    },
+    /// A turn goes on for its lifetime from now.
+    ProlongTurn {
+        /// The key under which it began.
+        key: u8,
+    },
+}
+
+/// What a turn may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Estimate {
+    /// Requests of the user.
+    pub requests: u8,
+    /// Cents of its provider.
+    pub cents: u8,
+    /// Tool calls of the tenant's plan.
+    pub units: u8,
 }
 
 impl Wish {
@@ -196,12 +237,26 @@ impl Wish {
             Self::Brief { key, .. } => Some(("briefs", *key)),
             Self::Job { key, .. } => Some(("jobs", *key)),
             Self::Ask { key, .. } => Some(("chat", *key)),
-            Self::Points { .. } | Self::Usage => None,
+            Self::Turn { key, .. } => Some(("turns", *key)),
+            Self::Points { .. }
+            | Self::Usage
+            | Self::SettleTurn { .. }
+            | Self::CancelTurn { .. }
+            | Self::ProlongTurn { .. } => None,
         }
     }
-}
 
-impl Wish {
+    /// The key of the turn that it is about.
+    pub(crate) fn turn(&self) -> Option<u8> {
+        match self {
+            Self::Turn { key, .. }
+            | Self::SettleTurn { key, .. }
+            | Self::CancelTurn { key }
+            | Self::ProlongTurn { key } => Some(*key),
+            _ => None,
+        }
+    }
+
     pub(crate) fn key_mut(&mut self) -> Option<&mut u8> {
         match self {
             Self::Echo { key, .. }
@@ -210,7 +265,11 @@ impl Wish {
             | Self::Kpi { key, .. }
             | Self::Brief { key, .. }
             | Self::Job { key, .. }
-            | Self::Ask { key, .. } => Some(key),
+            | Self::Ask { key, .. }
+            | Self::Turn { key, .. }
+            | Self::SettleTurn { key, .. }
+            | Self::CancelTurn { key }
+            | Self::ProlongTurn { key } => Some(key),
             Self::Points { .. } | Self::Usage => None,
         }
     }

@@ -10,6 +10,9 @@
 //!
 //! The rule that looks for due briefs fires in any process and any round, and messages come twice, late, out of order,
 //! or again because the queue never heard that they were handled.
+//!
+//! Turns of the tenants' users hold estimates against user, providers and plan while clocks step over their ends; they are
+//! settled twice, late, by other amounts, or never. Whatever they hold counts, and in the end nothing is held.
 
 mod check;
 mod draw;
@@ -18,8 +21,9 @@ mod play;
 mod sabotage;
 mod shrink;
 mod telling;
+mod turns;
 
-pub use history::{Call, Ceilings, Death, Delivery, History, Order, OrderKind, Round, Wish};
+pub use history::{Call, Ceilings, Death, Delivery, Estimate, History, Order, OrderKind, Round, Wish};
 pub use play::{Played, play};
 pub use sabotage::Sabotage;
 pub use shrink::shrink;

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     Call, Ceilings, Delivery, History, OrderKind, Promise, Sabotage, Violation, Wish,
     check::{self, Heard},
+    turns,
 };
 
 /// Everything the store can do wrong.
@@ -190,6 +191,7 @@ impl<'h> Life<'h> {
                 let member = good(&actor.post("/v1/users").at(&now).json(&body).send().await)?;
                 self.clients[number].members.push(text(&member["user_id"]));
             }
+            turns::set_budgets(&actor, &now).await?;
             let schedule = json!({"enabled": true, "hour": brief_hour});
             good(&actor.request("PUT", "/v1/briefs/schedule").at(&now).json(&schedule).send().await)?;
         }
@@ -415,6 +417,10 @@ impl<'h> Life<'h> {
                 actor.post("/v1/cofounder/chat").key(&key.to_string()).json(&json!({"message": message}))
             }
             Wish::Usage => actor.get("/v1/billing/usage"),
+            Wish::Turn { .. }
+            | Wish::SettleTurn { .. }
+            | Wish::CancelTurn { .. }
+            | Wish::ProlongTurn { .. } => turns::request(&actor, call, &self.heard),
         }
     }
 }
@@ -430,7 +436,7 @@ fn at(now: Timestamp, call: &Call) -> String {
 }
 
 /// The body of what must succeed.
-fn good(reply: &Reply) -> Result<Value, Violation> {
+pub(crate) fn good(reply: &Reply) -> Result<Value, Violation> {
     let seen = || format!("{} {}", reply.status, reply.text);
     Violation::unless(reply.status < 300, Promise::Answers, seen)?;
     Ok(reply.json())

@@ -32,11 +32,15 @@ pub enum Sabotage {
     Yesterday,
     /// A user is notified although it has the notification.
     NoMarkCondition,
+    /// A turn changes although somebody else changed it meanwhile.
+    NoTurnCondition,
+    /// What a turn held of the plan never comes back.
+    NoWayBack,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::NoCeilings,
         Self::NoKeyCondition,
         Self::FreshTokens,
@@ -46,6 +50,8 @@ impl Sabotage {
         Self::NoBriefCondition,
         Self::Yesterday,
         Self::NoMarkCondition,
+        Self::NoTurnCondition,
+        Self::NoWayBack,
     ];
 
     /// What is broken.
@@ -60,6 +66,8 @@ impl Sabotage {
             Self::NoBriefCondition => "the condition that there is no brief is dropped",
             Self::Yesterday => "the counters of the day before are moved",
             Self::NoMarkCondition => "the condition that a user was not notified is dropped",
+            Self::NoTurnCondition => "the condition that a turn is as it was read is dropped",
+            Self::NoWayBack => "counters are never moved back",
         }
     }
 
@@ -93,6 +101,8 @@ impl Sabotage {
             Self::CountedTwice if is_repeat => on(writes, "#USAGE", "", double),
             Self::Yesterday => on(writes, "#USAGE", "", yesterday),
             Self::NoEntry => on(writes, "#LEDGER#", "", astray),
+            Self::NoTurnCondition => on(writes, "#TURNS", "", always_true),
+            Self::NoWayBack => on(writes, "#USAGE", "", only_forwards),
             Self::CountedTwice | Self::FreshTokens => {}
         }
     }
@@ -141,6 +151,16 @@ fn double(write: &mut Value) {
             value["N"].as_str().and_then(|number| number.parse::<u128>().ok()).filter(|_| added)
         {
             *value = json!({"N": (2 * number).to_string()});
+        }
+    }
+}
+
+/// Adds nothing where something is taken off.
+fn only_forwards(write: &mut Value) {
+    let Some(values) = write["ExpressionAttributeValues"].as_object_mut() else { return };
+    for value in values.values_mut() {
+        if value["N"].as_str().is_some_and(|number| number.starts_with('-')) {
+            *value = json!({"N": "0"});
         }
     }
 }

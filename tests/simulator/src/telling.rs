@@ -4,7 +4,7 @@ use std::fmt;
 
 use bespin_primitives::Credits;
 
-use crate::{Call, Ceilings, Death, Delivery, History, Order, OrderKind, Wish};
+use crate::{Call, Ceilings, Death, Delivery, Estimate, History, Order, OrderKind, Wish};
 
 /// One line for each thing that happens.
 impl fmt::Display for History {
@@ -105,6 +105,20 @@ impl fmt::Display for Wish {
                 write!(f, "a question about {} under key {key}", if *about_kpis { "KPIs" } else { "help" })
             }
             Self::Usage => f.write_str("what was used"),
+            Self::Turn { key, estimate: Estimate { requests, cents, units }, lifetime, free } => {
+                let expires = if *free { "free" } else { "charged" };
+                write!(
+                    f,
+                    "a turn of {requests} requests, {cents} cents and {units} tool calls for {lifetime} s, {expires} at \
+                     its end, under key {key}"
+                )
+            }
+            Self::SettleTurn { key, used: (requests, cents), units } => {
+                let units = if *units { "its tool calls" } else { "no tool call" };
+                write!(f, "turn {key} used {requests} requests, {cents} cents and {units}")
+            }
+            Self::CancelTurn { key } => write!(f, "turn {key} is given up"),
+            Self::ProlongTurn { key } => write!(f, "turn {key} goes on"),
         }
     }
 }

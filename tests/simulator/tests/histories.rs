@@ -77,6 +77,12 @@ fn users_that_are_told_twice_are_noticed() {
 }
 
 #[test]
+fn turns_that_are_changed_by_two_and_holds_that_stay_are_noticed() {
+    assert_caught(Sabotage::NoWayBack, 0..100);
+    assert_caught(Sabotage::NoTurnCondition, 0..200);
+}
+
+#[test]
 fn a_failing_history_is_cut_down_to_what_fails() {
     let (history, violation) = (0..150)
         .find_map(|seed| {

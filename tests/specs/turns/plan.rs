@@ -127,6 +127,13 @@ async fn a_hold_ends_by_its_own_time_for_tool_calls_turns_and_whoever_looks() {
         let status = if status == 200 { 201 } else { status };
         assert_eq!(begin(&admin, "b", &units, 1, "free").at(over).send().await.status, status, "{at_expiry}");
 
+        let (_, admin) = open().await;
+        let ledger = async |now| {
+            let ledger = admin.get("/v1/billing/ledger").at(now).send().await.expect(200);
+            ledger["items"].as_array().unwrap().len() as u64
+        };
+        assert_eq!((ledger(last).await, ledger(over).await), (0, used / 2), "{at_expiry}");
+
         let (world, admin) = open().await;
         assert_eq!(credits(&admin, last).await, [0, 2, 0], "{at_expiry}");
         assert_eq!(credits(&admin, over).await, [used, 0, 2 - used], "{at_expiry}");
@@ -195,6 +202,23 @@ async fn what_a_turn_uses_counts_on_the_day_and_in_the_month_in_which_it_began()
         }
         assert_eq!(world.assert_ledger_equals_counters(&admin, MONTH).await, 1);
     }
+}
+
+#[tokio::test]
+async fn what_was_held_is_paid_at_the_weight_of_the_beginning_and_what_goes_beyond_at_that_of_now() {
+    let (world, admin) = with_credits(10).await;
+    let turn = begun(&admin, "turn", json!({"tool_invocation": 3})).await;
+    world
+        .change_event(MeteredEvent::ToolInvocation, |event| event.credits_per_unit = Credits::whole(5))
+        .await;
+    assert_eq!(credits(&admin, NOON).await, [0, 3, 7]);
+
+    settle(&admin, &turn, &json!({"tool_invocation": 4})).send().await.expect(200);
+
+    assert_eq!(credits(&admin, NOON).await, [3 + 5, 0, 2]);
+    let entries = world.ledger(&admin, MONTH).await;
+    assert_eq!((entries.len(), entries[0].raw_units, entries[0].credits), (1, 4, Credits::whole(8)));
+    world.assert_ledger_equals_counters(&admin, MONTH).await;
 }
 
 #[tokio::test]
