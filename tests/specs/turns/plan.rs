@@ -267,25 +267,29 @@ async fn of_many_turns_and_calls_at_once_for_the_last_credits_as_many_pass_as_fi
     world.assert_ledger_equals_counters(&admin, MONTH).await;
 }
 
-#[tokio::test]
-async fn a_turn_with_units_costs_four_write_units_more_and_as_many_round_trips() {
-    let (world, admin) = with_credits(20).await;
-    begin(&admin, "warm", &json!({"tool_invocation": 1}), 120, "free").send().await.expect(201);
-    let plain = begin(&admin, "plain", &json!({}), 120, "free").send().await;
-    let held = begin(&admin, "held", &json!({"tool_invocation": 2}), 120, "free").send().await;
-    assert_eq!((plain.status, held.status), (201, 201));
-    assert_eq!(held.cost().round_trips, plain.cost().round_trips);
-    assert!((held.cost().write_units - plain.cost().write_units - 4.0).abs() < f64::EPSILON);
-    let id = held.json()["turn_id"].as_str().unwrap().to_owned();
+mod cost {
+    use super::*;
 
-    let plain = plain.json()["turn_id"].as_str().unwrap().to_owned();
+    #[tokio::test]
+    async fn a_turn_with_units_costs_four_write_units_more_and_as_many_round_trips() {
+        let (world, admin) = with_credits(20).await;
+        begin(&admin, "warm", &json!({"tool_invocation": 1}), 120, "free").send().await.expect(201);
+        let plain = begin(&admin, "plain", &json!({}), 120, "free").send().await;
+        let held = begin(&admin, "held", &json!({"tool_invocation": 2}), 120, "free").send().await;
+        assert_eq!((plain.status, held.status), (201, 201));
+        assert_eq!(held.cost().round_trips, plain.cost().round_trips);
+        assert!((held.cost().write_units - plain.cost().write_units - 4.0).abs() < f64::EPSILON);
+        let id = held.json()["turn_id"].as_str().unwrap().to_owned();
 
-    let plain = settle(&admin, &plain, &json!({})).send().await;
-    let settled = settle(&admin, &id, &json!({"tool_invocation": 1})).send().await;
+        let plain = plain.json()["turn_id"].as_str().unwrap().to_owned();
 
-    assert_eq!((settled.status, settled.cost().round_trips, plain.cost().round_trips), (200, 3, 3));
-    assert!((settled.cost().write_units - plain.cost().write_units - 6.0).abs() < f64::EPSILON);
-    let usage = world.usage(&admin, MONTH).await;
-    let of = |counter| (usage.counted(counter).unwrap(), usage.held(counter).unwrap());
-    assert_eq!(of(Counter::Credits), (1_000_000, 1_000_000), "the warm one still holds one");
+        let plain = settle(&admin, &plain, &json!({})).send().await;
+        let settled = settle(&admin, &id, &json!({"tool_invocation": 1})).send().await;
+
+        assert_eq!((settled.status, settled.cost().round_trips, plain.cost().round_trips), (200, 3, 3));
+        assert!((settled.cost().write_units - plain.cost().write_units - 6.0).abs() < f64::EPSILON);
+        let usage = world.usage(&admin, MONTH).await;
+        let of = |counter| (usage.counted(counter).unwrap(), usage.held(counter).unwrap());
+        assert_eq!(of(Counter::Credits), (1_000_000, 1_000_000), "the warm one still holds one");
+    }
 }
