@@ -1,9 +1,9 @@
 # A line each. Only Rust is needed; a target that needs more says so.
-.PHONY: run demo prove dead-letters redrive simulate test test-dynamodb-local test-browser lint deny advisories fmt bench
+.PHONY: run demo prove dead-letters redrive simulate test test-dynamodb-local test-browser lint lint-template deny advisories fmt bench package
 
 CARGO ?= cargo
 # What is given on the command line of make reaches the programs, too.
-export TENANT STORE QUEUE_PREFIX SEED HISTORIES SABOTAGE
+export TENANT STORE QUEUE_PREFIX SEED HISTORIES SABOTAGE ARCH PROFILE FUNCTION
 
 run: ## the whole product on this machine, http://localhost:8000
 	@$(CARGO) run -p bespin-local --bin bespin-local
@@ -37,6 +37,9 @@ lint: ## format and lints, warnings denied
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets -- -D warnings
 
+lint-template: ## infra/template.yaml, by cfn-lint, sam and checkov; needs Python
+	@infra/lint.sh
+
 deny: ## licences, sources and banned crates of all dependencies
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --log-level error check licenses bans sources; \
 	else echo "make deny needs cargo-deny: cargo install cargo-deny --locked" >&2; exit 1; fi
@@ -50,3 +53,6 @@ fmt: ## formats everything
 
 bench: ## what a call costs and how fast it is
 	@$(CARGO) bench -p bespin-tests
+
+package: ## every function as a zip for Lambda, with its size; ARCH=x86_64, PROFILE=quick, FUNCTION=<one>; needs Python
+	@infra/package.sh
