@@ -1,9 +1,9 @@
 # A line each. Only Rust is needed; a target that needs more says so.
-.PHONY: run demo prove dead-letters redrive simulate test test-dynamodb-local test-browser lint lint-template deny advisories fmt bench package
+.PHONY: run demo prove dead-letters redrive simulate test test-dynamodb-local test-browser lint lint-template deny advisories fmt bench package test-deploy
 
 CARGO ?= cargo
 # What is given on the command line of make reaches the programs, too.
-export TENANT STORE QUEUE_PREFIX SEED HISTORIES SABOTAGE ARCH PROFILE FUNCTION
+export TENANT STORE QUEUE_PREFIX SEED HISTORIES SABOTAGE ARCH PROFILE FUNCTION PACKAGE
 
 run: ## the whole product on this machine, http://localhost:8000
 	@$(CARGO) run -p bespin-local --bin bespin-local
@@ -29,6 +29,9 @@ test: ## every test; by cargo-nextest where it is installed, else by cargo
 
 test-dynamodb-local: ## the specifications on the official DynamoDB Local; needs Java and npm
 	@tests/dynamodb-local.sh
+
+test-deploy: ## the template with real zips on an emulator of AWS, driven end to end; needs Python
+	@infra/test-deploy.sh
 
 test-browser: ## the console and the playground in headless Chromium; needs npm
 	@tests/browser/run.sh
