@@ -1,9 +1,9 @@
 # A line each. Only Rust is needed; a target that needs more says so.
-.PHONY: run demo prove dead-letters redrive simulate test test-dynamodb-local test-browser lint deny advisories fmt bench
+.PHONY: run demo prove dead-letters redrive simulate test test-dynamodb-local test-browser lint lint-template deny advisories fmt bench package test-deploy test-runtime test-template template-routes invoke deploy destroy logs
 
 CARGO ?= cargo
 # What is given on the command line of make reaches the programs, too.
-export TENANT STORE QUEUE_PREFIX SEED HISTORIES SABOTAGE
+export TENANT STORE QUEUE_PREFIX SEED HISTORIES SABOTAGE ARCH PROFILE FUNCTION EVENT PACKAGE STAGE PARAMETERS OBSERVED ROUTES
 
 run: ## the whole product on this machine, http://localhost:8000
 	@$(CARGO) run -p bespin-local --bin bespin-local
@@ -30,12 +30,30 @@ test: ## every test; by cargo-nextest where it is installed, else by cargo
 test-dynamodb-local: ## the specifications on the official DynamoDB Local; needs Java and npm
 	@tests/dynamodb-local.sh
 
+test-template: ## infra/template.yaml against the code: environment, permissions, queues; ROUTES=<listing>; needs Python
+	@infra/test-template.sh
+
+template-routes: ## writes the routes of the template; ROUTES=<listing>; needs Python
+	@infra/routes.py "$(ROUTES)"
+
+test-deploy: ## the template with real zips on an emulator of AWS, driven end to end; needs Python
+	@infra/test-deploy.sh
+
+test-runtime: ## each function's zip against a Lambda Runtime API, with sizes and start times; needs Python
+	@infra/test-runtime.sh
+
+invoke: ## FUNCTION=<name>: its event of events/ through cargo-lambda, beside make run; needs Python
+	@infra/invoke.sh
+
 test-browser: ## the console and the playground in headless Chromium; needs npm
 	@tests/browser/run.sh
 
 lint: ## format and lints, warnings denied
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+lint-template: ## infra/template.yaml, by cfn-lint, sam and checkov; needs Python
+	@infra/lint.sh
 
 deny: ## licences, sources and banned crates of all dependencies
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --log-level error check licenses bans sources; \
@@ -50,3 +68,15 @@ fmt: ## formats everything
 
 bench: ## what a call costs and how fast it is
 	@$(CARGO) bench -p bespin-tests
+
+package: ## every function as a zip for Lambda, with its size; ARCH=x86_64, PROFILE=quick, FUNCTION=<one>; needs Python
+	@infra/package.sh
+
+deploy: ## the zips of make package to AWS: STAGE=dev, PARAMETERS="DevConsole=on"; infra/README.md; needs Python
+	@infra/deploy.sh deploy
+
+destroy: ## deletes a deployment but its table and pepper: STAGE=dev; needs Python
+	@infra/deploy.sh destroy
+
+logs: ## follows the logs of a deployment: STAGE=dev, FUNCTION=<one>; needs Python
+	@infra/deploy.sh logs

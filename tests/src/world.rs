@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bespin_access::{ConsoleKey, PlatformKeys};
 use bespin_aws::Connection;
 use bespin_edge::{Deps, Settings};
-use bespin_embedded::{Embedded, Faults};
+use bespin_embedded::{Embedded, Faults, as_function};
 use bespin_entitlements::{DailyLimits, Plan, Subscription, SubscriptionStatus};
 use bespin_fn_daily_brief_scheduler::{Scheduled, SchedulerError};
 use bespin_local::{Cloud, Console, EventSource, LocalSettings};
@@ -229,7 +229,8 @@ impl World {
 
     /// What the rule that fires each hour does at `now`; `event` may name a date or a tenant.
     pub async fn schedule(&self, event: &Value, now: Timestamp) -> Result<Scheduled, SchedulerError> {
-        bespin_fn_daily_brief_scheduler::handle(self.deps(), event, now).await
+        let scheduled = bespin_fn_daily_brief_scheduler::handle(self.deps(), event, now);
+        as_function("daily-brief-scheduler", Box::pin(scheduled)).await
     }
 
     /// Works off what is in the queue of briefs, as far as the queue answers. What fails is held back, and comes again only
@@ -243,7 +244,8 @@ impl World {
                 return handled;
             }
             let event = EventSource::event(&messages);
-            let response = bespin_fn_daily_brief_runner::handle(self.deps(), event, now).await;
+            let handling = bespin_fn_daily_brief_runner::handle(self.deps(), event, now);
+            let response = as_function("daily-brief-runner", handling).await;
             source.settle(&messages, &response).await;
             handled += messages.len() - response.batch_item_failures.len();
         }

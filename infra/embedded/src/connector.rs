@@ -10,6 +10,7 @@ use aws_smithy_types::body::SdkBody;
 
 use crate::dynamodb::{self, EmbeddedDynamoDb};
 use crate::faults::{Fate, Fault, Faults};
+use crate::observed;
 use crate::sqs::{self, EmbeddedSqs};
 
 pub(crate) const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
@@ -67,6 +68,7 @@ impl Connector {
         let origin = origin(request.uri());
         let body = self.faults.sabotaged(operation, request.body().bytes().unwrap_or_default());
         let call = Call { operation, body: &body, origin: &origin };
+        observed::note(operation, call.body);
 
         // A call over the network always lets other tasks run. Without this, tasks on a single-threaded
         // runtime would never interleave, and tests of concurrency would test nothing.

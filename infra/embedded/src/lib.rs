@@ -20,6 +20,7 @@ mod clock;
 mod connector;
 mod dynamodb;
 mod faults;
+mod observed;
 mod sqs;
 
 use std::path::Path;
@@ -29,6 +30,7 @@ use bespin_aws::Connection;
 pub use clock::MillisClock;
 pub use dynamodb::EmbeddedDynamoDb;
 pub use faults::{Fault, Faults};
+pub use observed::{as_function, is_observed};
 pub use sqs::EmbeddedSqs;
 
 use connector::Connector;

@@ -18,7 +18,7 @@ mod settings;
 
 pub use banner::banner;
 pub use clock::RequestClock;
-pub use cloud::{Cloud, connection_to};
+pub use cloud::{Cloud, connection_to, of_function};
 pub use dead_letters::{Letters, dead_letters, redrive};
 pub use demo_tenant::DemoTenant;
 pub use error::LocalError;

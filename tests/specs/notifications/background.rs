@@ -8,7 +8,7 @@ use bespin_access::{Role, TenantAccess, User};
 use bespin_edge::Deps;
 use bespin_entitlements::DailyLimits;
 use bespin_jobs::{BriefRun, INLINE_STEPS};
-use bespin_local::RequestClock;
+use bespin_local::{RequestClock, of_function};
 use bespin_notifications::{Counts, Run};
 use bespin_primitives::{OsRandom, SystemClock, UserId, parse_date};
 use bespin_queue::{Queue, sqs_client};
@@ -76,7 +76,7 @@ async fn with_queue(world: &World, steps: usize) -> (Deps, Router, String) {
     }
     let clock = RequestClock { clock: Arc::new(SystemClock), header_counts: true };
     let surface = deps.settings.surface(Arc::new(clock), Arc::new(OsRandom), true);
-    let router = surface.wrap(bespin_fn_briefs::routes(deps.clone()));
+    let router = surface.wrap(of_function("briefs", bespin_fn_briefs::routes(deps.clone())));
     (deps, router, url)
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use aws_lambda_events::event::sqs::SqsEvent;
 use bespin_briefs::BriefOrder;
+use bespin_embedded::as_function;
 use bespin_entitlements::{Capability, DailyLimits, Standing, SubscriptionStatus};
 use bespin_jobs::{BriefRun, DailyBrief, JobOrder, Progress};
 use bespin_notifications::Run;
@@ -124,7 +125,8 @@ fn event(message: &BriefRun) -> SqsEvent {
 
 /// The messages of the sample event that the runner failed.
 async fn failed(world: &World, message: &BriefRun) -> Vec<String> {
-    let response = bespin_fn_daily_brief_runner::handle(world.deps(), event(message), noon()).await;
+    let handled = bespin_fn_daily_brief_runner::handle(world.deps(), event(message), noon());
+    let response = as_function("daily-brief-runner", handled).await;
     response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
 }
 

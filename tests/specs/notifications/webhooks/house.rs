@@ -6,8 +6,8 @@ use aws_lambda_events::event::sqs::SqsEvent;
 use aws_sdk_sqs::{Client, types::Message};
 use axum::Router;
 use bespin_edge::Deps;
-use bespin_embedded::{Embedded, EmbeddedSqs, Faults, MillisClock};
-use bespin_local::RequestClock;
+use bespin_embedded::{Embedded, EmbeddedSqs, Faults, MillisClock, as_function};
+use bespin_local::{RequestClock, of_function};
 use bespin_primitives::{Clock, OsRandom, Timestamp};
 use bespin_queue::sqs_client;
 use bespin_table::{Query, keys};
@@ -90,8 +90,9 @@ impl House {
         deps.webhooks = deps.webhooks.with_sender(Sender::new(names, guard));
         let request_clock = RequestClock { clock: Arc::new(clock.clone()), header_counts: true };
         let surface = deps.settings.surface(Arc::new(request_clock), Arc::new(OsRandom), true);
-        let briefs = bespin_fn_briefs::routes(deps.clone());
-        let router = surface.wrap(briefs.merge(bespin_fn_notifications::routes(deps.clone())));
+        let briefs = of_function("briefs", bespin_fn_briefs::routes(deps.clone()));
+        let notifications = of_function("notifications", bespin_fn_notifications::routes(deps.clone()));
+        let router = surface.wrap(briefs.merge(notifications));
         let last_batch = Mutex::default();
         Self { world, deps, clock, router, embedded, client, queue, last_batch }
     }
@@ -164,7 +165,8 @@ impl House {
     /// The same; `false` where any message failed.
     pub(crate) async fn try_dispatch(&self, messages: &[Message]) -> bool {
         *self.last_batch.lock().unwrap() = messages.to_vec();
-        let handled = bespin_fn_outbox_dispatcher::handle(&self.deps, event(messages), self.now()).await;
+        let handled = bespin_fn_outbox_dispatcher::handle(&self.deps, event(messages), self.now());
+        let handled = as_function("outbox-dispatcher", handled).await;
         let failed: Vec<&str> =
             handled.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str()).collect();
         for message in messages {
@@ -214,7 +216,8 @@ impl House {
     /// Lets so much time pass that whatever was lost counts as lost, and sweeps it up.
     pub(crate) async fn sweep_up(&self) {
         self.clock.advance_seconds(LATER_SECONDS);
-        bespin_fn_outbox_dispatcher::sweep(&self.deps, self.now()).await.unwrap();
+        let swept = bespin_fn_outbox_dispatcher::sweep(&self.deps, self.now());
+        as_function("outbox-dispatcher", swept).await.unwrap();
         self.settle().await;
     }
 
