@@ -60,19 +60,25 @@ KEPT_ANSWERS = {"GetItem T#<tenant>#IDEM#*", "BatchGetItem T#<tenant>#IDEM#*"}
 TELLS_WEBHOOK = {"PutItem PENDING#*", "BatchGetItem NOTIFICATION_IDS#*", "PutItem NOTIFICATION_IDS#*"}
 # Whoever reads the catalogue first of all puts the built-in events and plans there (shared/entitlements/src/store.rs).
 SEEDS = {"PutItem CATALOGUE"}
+# Whoever is refused while turns hold some of the plan writes down what is over (shared/metering/src/hold.rs).
+LAPSES = {
+    "Query T#<tenant>#HOLDS", "DeleteItem T#<tenant>#HOLDS", "UpdateItem T#<tenant>#USAGE",
+    "PutItem T#<tenant>#LEDGER#*",
+}
 RARE = {
     # Whoever meets a wide ingest that is half brought in finishes it (shared/kpi/src/journal.rs). Answers that are too large
     # for their row stand in pieces (shared/table/src/text.rs).
-    "tools": SEEDS | READS_OF_SERIES | FINISHES_SERIES | LARGE_TEXTS | KEPT_ANSWERS,
-    "kpis": SEEDS | READS_OF_SERIES | FINISHES_SERIES | LARGE_TEXTS | KEPT_ANSWERS,
-    "briefs": SEEDS | READS_OF_SERIES | FINISHES_SERIES | LARGE_TEXTS | KEPT_ANSWERS | TELLS_WEBHOOK,
-    "chat": SEEDS | READS_OF_SERIES | FINISHES_SERIES | LARGE_TEXTS | KEPT_ANSWERS,
-    "daily-brief-runner": SEEDS | READS_OF_SERIES | FINISHES_SERIES | LARGE_TEXTS | KEPT_ANSWERS | TELLS_WEBHOOK,
-    "turns": LARGE_TEXTS | KEPT_ANSWERS,
+    "tools": SEEDS | LAPSES | READS_OF_SERIES | FINISHES_SERIES | LARGE_TEXTS | KEPT_ANSWERS,
+    "kpis": SEEDS | LAPSES | READS_OF_SERIES | FINISHES_SERIES | LARGE_TEXTS | KEPT_ANSWERS,
+    "briefs": SEEDS | LAPSES | READS_OF_SERIES | FINISHES_SERIES | LARGE_TEXTS | KEPT_ANSWERS | TELLS_WEBHOOK,
+    "chat": SEEDS | LAPSES | READS_OF_SERIES | FINISHES_SERIES | LARGE_TEXTS | KEPT_ANSWERS,
+    "daily-brief-runner": SEEDS | LAPSES | READS_OF_SERIES | FINISHES_SERIES | LARGE_TEXTS | KEPT_ANSWERS | TELLS_WEBHOOK,
+    # A heartbeat that changes no end only looks whether the hold is there.
+    "turns": SEEDS | LAPSES | {"ConditionCheckItem T#<tenant>#HOLDS"} | LARGE_TEXTS | KEPT_ANSWERS,
     "control-plane": LARGE_TEXTS | KEPT_ANSWERS,
     "tenants": LARGE_TEXTS | KEPT_ANSWERS,
     "notifications": LARGE_TEXTS | KEPT_ANSWERS,
-    "billing": SEEDS,
+    "billing": SEEDS | LAPSES,
     # The console shows what the chat answered.
     "console": SEEDS | {"Query T#<tenant>#TEXT#*"},
 }
