@@ -137,8 +137,8 @@ impl PlanRow {
                 let was_charged = self.is_let_go() && before.at_expiry == AtExpiry::Charge;
                 let beyond = settled.amounts.beyond(&before.order.estimate);
                 let units = if was_charged { &beyond.units } else { &settled.amounts.units };
-                let held = hold.as_ref().map_or(&[][..], |hold| &hold.charges);
-                let charges = posting.charges(units, held)?;
+                let reserved = hold.as_ref().map_or(&[][..], |hold| &hold.charges);
+                let charges = posting.charges(units, reserved)?;
                 let Turn { id: turn_id, started_by: user_id, started_at: at, .. } = *before;
                 let settling = Settling { turn_id, request_id: posting.request_id, user_id, at };
                 if let Some(hold) = &hold {

@@ -268,15 +268,15 @@ async fn spend(seen: &Seen<'_>, turns: &[Over], over: Timestamp) -> Checked {
     let (least, most) = (since(month), since(month.plus_seconds(-CLOCKS_DIFFER)) + near);
     for (bundle, cents) in BUDGETS {
         let path = format!("/api/v1/admin/control-plane/budgets/{bundle}/openai/spend");
-        let spend = good(&seen.actor.get(&path).at(&over.to_string()).send().await)?;
-        let spent = millionths(&spend["month"]);
+        let shown = good(&seen.actor.get(&path).at(&over.to_string()).send().await)?;
+        let spent = millionths(&shown["month"]);
         seen.unless((least..=most).contains(&spent), Promise::Ledger, || {
             format!("turns cost {least} to {most} in {bundle}, {spent} are counted")
         })?;
         seen.unless(spent <= cents * 10_000 + beyond, Promise::Limits, || {
             format!("{spent} spent in {bundle} of {cents} cents, {beyond} beyond the estimates")
         })?;
-        seen.unless(spend["held"] == 0, Promise::Once, || format!("held for ever: {spend}"))?;
+        seen.unless(shown["held"] == 0, Promise::Once, || format!("held for ever: {shown}"))?;
     }
     Ok(())
 }
