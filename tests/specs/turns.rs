@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod turns {
+    mod deaths;
     mod plan;
+    mod words;
 }
 
 use bespin_tests::{Actor, Request, World};

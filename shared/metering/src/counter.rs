@@ -78,19 +78,17 @@ pub fn attributes_of(event: MeteredEvent) -> [String; 3] {
     [Counter::Units(event).attribute(), format!("{letter}c"), format!("{letter}l")]
 }
 
+/// What a charge of `day` moves among the counters of its month, and by how much, in each one's smallest unit.
+fn moves(charge: &Charge, day: Date) -> impl Iterator<Item = (String, u128)> {
+    let [_, credits, list_cost] = attributes_of(charge.event);
+    let limited = Counter::limited(charge.event, day)
+        .map(|counter| (counter.attribute(), counter.moved_by(charge).into()));
+    limited.chain([(credits, charge.credits.micros().into()), (list_cost, charge.list_cost.picos())])
+}
+
 /// How a charge of `day` moves the counters of its month.
 pub(crate) fn change(charge: &Charge, day: Date) -> Change {
-    let [units, credits, list_cost] = attributes_of(charge.event);
-    let moved = Change::default()
-        .add(&Counter::Credits.attribute(), &charge.credits)
-        .add(&units, &charge.raw_units)
-        .add(&credits, &charge.credits)
-        .add(&list_cost, &charge.list_cost);
-    if charge.event.is_counted_by_day() {
-        moved.add(&Counter::UnitsOfDay(charge.event, day).attribute(), &charge.raw_units)
-    } else {
-        moved
-    }
+    moves(charge, day).fold(Change::default(), |change, (attribute, amount)| change.add(&attribute, &amount))
 }
 
 /// How several charges together move the counters, month by month: each month's row may be written once only.
@@ -106,28 +104,24 @@ impl Moves {
 
     /// Posted on a day.
     pub(crate) fn post(&mut self, charge: &Charge, day: Date) {
-        let [_, credits, list_cost] = attributes_of(charge.event);
-        let micros = charge.credits.micros().into();
-        for counter in Counter::limited(charge.event, day) {
-            self.add(day, counter.attribute(), counter.moved_by(charge).into());
+        for (attribute, amount) in moves(charge, day) {
+            self.add(day, attribute, i128::try_from(amount).unwrap_or(i128::MAX));
         }
-        self.add(day, credits, micros);
-        self.add(day, list_cost, i128::try_from(charge.list_cost.picos()).unwrap_or(i128::MAX));
     }
 
     /// Held from a day on.
     pub(crate) fn take(&mut self, charge: &Charge, day: Date) {
-        for counter in Counter::limited(charge.event, day) {
-            let amount = i128::from(counter.moved_by(charge));
-            self.add(day, counter.attribute(), amount);
-            self.add(day, counter.held_attribute(), amount);
-        }
+        self.hold(charge, day, 1);
     }
 
     /// Not held any more.
     pub(crate) fn give_back(&mut self, charge: &Charge, day: Date) {
+        self.hold(charge, day, -1);
+    }
+
+    fn hold(&mut self, charge: &Charge, day: Date, sign: i128) {
         for counter in Counter::limited(charge.event, day) {
-            let amount = -i128::from(counter.moved_by(charge));
+            let amount = sign * i128::from(counter.moved_by(charge));
             self.add(day, counter.attribute(), amount);
             self.add(day, counter.held_attribute(), amount);
         }

@@ -20,7 +20,7 @@ const LAPSED_AT_A_TIME: usize = 100;
 
 /// What a turn holds of its tenant's plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hold {
+pub struct PlanHold {
     /// The turn.
     pub turn_id: TurnId,
     /// What it may cost, at the weight and price of the moment in which it began; one for each event.
@@ -39,7 +39,7 @@ pub struct Hold {
 
 /// Why, by whom and as of when what a turn used is posted.
 #[derive(Debug, Clone, Copy)]
-pub struct Settling {
+pub struct TurnPosting {
     /// The turn.
     pub turn_id: TurnId,
     /// The request that says what was used.
@@ -50,7 +50,7 @@ pub struct Settling {
     pub at: Timestamp,
 }
 
-impl Settling {
+impl TurnPosting {
     /// Adds to `transaction` an entry for each charge that is of anything, and to `moves` how it moves the counters.
     fn post(
         &self,
@@ -95,7 +95,7 @@ impl Settling {
     }
 }
 
-impl Hold {
+impl PlanHold {
     /// Where it stands.
     pub fn row(&self, tenant_id: TenantId) -> Key {
         keys::hold(tenant_id, self.until, self.turn_id)
@@ -133,11 +133,11 @@ impl Hold {
         &self,
         transaction: &mut Transaction,
         tenant_id: TenantId,
-        (settling, charges): (&Settling, &[Charge]),
+        (posting, charges): (&TurnPosting, &[Charge]),
         random: &dyn Random,
     ) -> Slot {
         let (slot, mut moves) = self.let_go(transaction, tenant_id);
-        settling.post(transaction, &mut moves, tenant_id, charges, random);
+        posting.post(transaction, &mut moves, tenant_id, charges, random);
         moves.write(transaction, tenant_id, &Condition::default());
         slot
     }
@@ -173,12 +173,12 @@ impl Metering {
         let over = Query::of(keys::holds_over_at(tenant_id, now)).limit(LAPSED_AT_A_TIME);
         let over = self.table.query(over).await?.items;
         for item in &over {
-            let hold = Hold::read(item)?;
+            let hold = PlanHold::read(item)?;
             let mut transaction = Transaction::new();
             if hold.is_charged {
-                let Hold { turn_id, request_id, user_id, from, .. } = hold;
-                let settling = Settling { turn_id, request_id, user_id, at: from };
-                hold.settle(&mut transaction, tenant_id, (&settling, &hold.charges), random);
+                let PlanHold { turn_id, request_id, user_id, from, .. } = hold;
+                let posting = TurnPosting { turn_id, request_id, user_id, at: from };
+                hold.settle(&mut transaction, tenant_id, (&posting, &hold.charges), random);
             } else {
                 hold.release(&mut transaction, tenant_id);
             }
@@ -192,7 +192,7 @@ impl Metering {
     }
 }
 
-impl Row for Hold {
+impl Row for PlanHold {
     fn write(&self, item: &mut Item) {
         item.set("turn_id", &self.turn_id);
         item.set("from", &self.from);

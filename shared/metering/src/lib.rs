@@ -16,7 +16,7 @@ mod units;
 pub use charge::Charge;
 pub use counter::{Counter, Usage, attributes_of, counter_held_by};
 pub use event::{EventDefinition, MeteredEvent};
-pub use hold::{Hold, Settling};
+pub use hold::{PlanHold, TurnPosting};
 pub use ledger::LedgerEntry;
 pub use store::{LedgerListing, MAX_EXAMINED, Metering, Posting, post};
 pub use units::{UnitPosting, post_units};

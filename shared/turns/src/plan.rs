@@ -4,22 +4,22 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bespin_entitlements::{Admissions, Catalogue, EntitlementError};
-use bespin_metering::{Charge, Hold, MeteredEvent, Settling, Usage};
+use bespin_metering::{Charge, MeteredEvent, PlanHold, TurnPosting, Usage};
 use bespin_primitives::{BillingPeriod, Random, RequestId, TenantId};
 use bespin_table::{Item, Key, Refusals, Row, Slot, TableError, Transaction, keys};
 
 use crate::{AtExpiry, Turn, TurnState, rows::learn};
 
-/// By what and why the units of a turn are posted.
+/// By what the units of a turn are priced, and what their entries are made with.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Posting<'a> {
+pub(crate) struct Pricing<'a> {
     /// Weights and prices; `None` where nothing is posted.
     pub(crate) catalogue: Option<&'a Catalogue>,
     pub(crate) request_id: RequestId,
     pub(crate) random: &'a dyn Random,
 }
 
-impl Posting<'_> {
+impl Pricing<'_> {
     /// What so many units cost: as far as they are held at the weight and price of the moment in which the turn began, so
     /// that what was held is enough for them, and what goes beyond at those of now.
     fn charges(
@@ -105,7 +105,7 @@ impl PlanRow {
         admissions.admit(&self.usage(turn.started_at.period()))?;
         // Not reached: what is beyond a ceiling by itself is not admitted on top of any usage.
         let ceilings = admissions.ceilings().ok_or(TableError::Contended)?;
-        let hold = Hold {
+        let hold = PlanHold {
             turn_id: turn.id,
             charges: admissions.charges(),
             from: turn.started_at,
@@ -125,10 +125,10 @@ impl PlanRow {
         transaction: &mut Transaction,
         before: &Turn,
         after: &Turn,
-        posting: &Posting<'_>,
+        pricing: &Pricing<'_>,
     ) -> Result<(), EntitlementError> {
-        let hold = self.row.as_ref().map(Hold::read).transpose().map_err(TableError::from)?;
-        let (id, random) = (self.tenant_id, posting.random);
+        let hold = self.row.as_ref().map(PlanHold::read).transpose().map_err(TableError::from)?;
+        let (id, random) = (self.tenant_id, pricing.random);
         self.slot = match (&after.state, &hold) {
             (TurnState::Held, Some(hold)) => Some(hold.renew(transaction, id, after.until)),
             (TurnState::Cancelled { .. }, Some(hold)) => Some(hold.release(transaction, id)),
@@ -138,13 +138,13 @@ impl PlanRow {
                 let beyond = settled.amounts.beyond(&before.order.estimate);
                 let units = if was_charged { &beyond.units } else { &settled.amounts.units };
                 let reserved = hold.as_ref().map_or(&[][..], |hold| &hold.charges);
-                let charges = posting.charges(units, reserved)?;
+                let charges = pricing.charges(units, reserved)?;
                 let Turn { id: turn_id, started_by: user_id, started_at: at, .. } = *before;
-                let settling = Settling { turn_id, request_id: posting.request_id, user_id, at };
+                let posting = TurnPosting { turn_id, request_id: pricing.request_id, user_id, at };
                 if let Some(hold) = &hold {
-                    Some(hold.settle(transaction, id, (&settling, &charges), random))
+                    Some(hold.settle(transaction, id, (&posting, &charges), random))
                 } else {
-                    settling.post_unheld(transaction, id, &charges, random);
+                    posting.post_unheld(transaction, id, &charges, random);
                     None
                 }
             }

@@ -10,9 +10,9 @@ use bespin_table::{
 };
 
 use crate::{
-    Amounts, AtExpiry, BudgetVerdict, Reason, Room, Spend, Subject, Tally, Turn, TurnError, TurnOrder,
-    TurnState, Verdict,
-    plan::{PlanRow, Posting},
+    Allowed, Amounts, AtExpiry, BudgetVerdict, ProviderBudget, Reason, Spend, Subject, Tally, Turn,
+    TurnError, TurnOrder, TurnState, Verdict,
+    plan::{PlanRow, Pricing},
     tally::Ask,
 };
 
@@ -151,11 +151,9 @@ impl TurnRows {
         &mut self,
         transaction: &mut Transaction,
         turn: &Turn,
-        room: &Room<'_>,
-        admissions: &Admissions,
+        (allowed, budgets, plan): (&Allowed, &[ProviderBudget], &Admissions),
         now: Timestamp,
     ) -> Result<Verdict, TurnError> {
-        let Room { allowed, budgets, .. } = *room;
         let Turn { order: TurnOrder { estimate, .. }, until, at_expiry, .. } = turn;
         let (until, at_expiry) = (*until, *at_expiry);
         let id = turn.id.to_string();
@@ -178,7 +176,7 @@ impl TurnRows {
                 return Err(TurnError::RateLimited(Box::new(verdict.refused(Reason::TooMany))));
             }
         }
-        self.plan.take(transaction, turn, admissions)?;
+        self.plan.take(transaction, turn, plan)?;
         self.tally.1 = next.map(|next| put_tally(transaction, self.tally_key.clone(), &next));
         self.spends.put(transaction, now, |provider, spend| {
             let micros = asked(provider);
@@ -220,10 +218,10 @@ impl TurnRows {
         &mut self,
         transaction: &mut Transaction,
         (before, after): (&Turn, &Turn),
-        posting: &Posting<'_>,
+        pricing: &Pricing<'_>,
         now: Timestamp,
     ) -> Result<(), TurnError> {
-        self.plan.follow(transaction, before, after, posting)?;
+        self.plan.follow(transaction, before, after, pricing)?;
         let id = before.id.to_string();
         let estimate = &before.order.estimate;
         let is_charged = before.at_expiry == AtExpiry::Charge;

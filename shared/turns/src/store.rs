@@ -11,7 +11,7 @@ use bespin_table::{CommitError, Condition, Row, Table, TableError, Transaction, 
 
 use crate::{
     Allowed, Amounts, ProviderBudget, Turn, TurnError, TurnOrder, TurnState,
-    plan::{PlanRow, Posting},
+    plan::{PlanRow, Pricing},
     rows::{ATTEMPTS, TurnRows},
     settings::at_expiry_of,
 };
@@ -41,7 +41,7 @@ pub struct Room<'a> {
 pub struct Settlement<'a> {
     /// How much.
     pub amounts: &'a Amounts,
-    /// By what the units are priced.
+    /// By what the units are priced, where there are any.
     pub catalogue: &'a Catalogue,
     /// The request that tells.
     pub request_id: RequestId,
@@ -76,7 +76,8 @@ impl Turns {
             state: TurnState::Held,
             version: 1,
         };
-        let budgeted = room.budgets.iter().map(|budget| &budget.provider);
+        let Room { allowed, budgets, plan } = room;
+        let budgeted = budgets.iter().map(|budget| &budget.provider);
         let month = PlanRow::of_month(tenant_id, now.period(), &order.estimate.units);
         let mut rows = TurnRows::of(tenant_id, order, order.estimate.usd.keys().chain(budgeted), month);
         let settings = keys::turn_settings(tenant_id);
@@ -89,13 +90,10 @@ impl Turns {
             turn.at_expiry = at_expiry_of(found.get(&settings))?;
         }
         rows.read(&found);
-        let admissions = match &room.plan {
-            Ok(admissions) => admissions.clone(),
-            Err(_) => return Err(room.plan.err().map_or(TableError::Contended.into(), TurnError::from)),
-        };
+        let plan = plan?;
         for _ in 0..ATTEMPTS {
             let mut recording = Recording::new(access, request_id, now);
-            let verdict = match rows.hold(&mut recording.transaction, &turn, &room, &admissions, now) {
+            let verdict = match rows.hold(&mut recording.transaction, &turn, (allowed, budgets, &plan), now) {
                 Err(TurnError::Record(RecordError::Entitlement(EntitlementError::Refused(_))))
                     if rows.plan().usage(now.period()).is_held()
                         && self.metering.lapse(access, now, &*self.random).await? =>
@@ -198,7 +196,7 @@ impl Turns {
         let tenant_id = tenant.tenant_id();
         let used = settlement.iter().flat_map(|settlement| settlement.amounts.usd.keys());
         let providers: BTreeSet<&String> = turn.order.estimate.usd.keys().chain(used).collect();
-        let posting = Posting {
+        let pricing = Pricing {
             catalogue: settlement.map(|settlement| settlement.catalogue),
             request_id: settlement.map_or(turn.request_id, |settlement| settlement.request_id),
             random: &*self.random,
@@ -220,7 +218,7 @@ impl Turns {
             let mut transaction = Transaction::new();
             let unchanged = Condition::present().and_equals("version", &turn.version);
             let slot = transaction.put(changed.at(keys::turn(tenant_id, turn.id)), unchanged);
-            rows.follow(&mut transaction, (turn, changed), &posting, now)?;
+            rows.follow(&mut transaction, (turn, changed), &pricing, now)?;
             match self.table.commit(transaction).await {
                 Ok(()) => return Ok(Some(changed.clone())),
                 Err(CommitError::Refused(refusals)) if refusals.of(slot).is_some() => return Ok(None),

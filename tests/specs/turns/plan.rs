@@ -1,55 +1,15 @@
 //! What turns hold of their tenant's plan: the credits, caps and daily limits that guard tool calls and chats.
 
+use std::pin::Pin;
+
 use bespin_entitlements::DailyLimits;
 use bespin_metering::{Counter, MeteredEvent};
-use bespin_primitives::{Credits, OsRandom, RequestId};
-use bespin_tests::{Actor, Reply, Request, World};
+use bespin_primitives::Credits;
+use bespin_tests::Reply;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-const MONTH: &str = "2026-02";
-
-/// A tenant with so many credits a month, of which a chat and a tool call cost one each.
-async fn with_credits(included: u64) -> (World, Actor) {
-    let world = World::open().await;
-    let admin = world.tenant().await;
-    world.without_limits(&admin).await;
-    world.set_plan(&admin, |plan| plan.included_credits = included).await;
-    for event in [MeteredEvent::AssistantQuery, MeteredEvent::ToolInvocation] {
-        world.change_event(event, |event| event.credits_per_unit = Credits::whole(1)).await;
-    }
-    (world, admin)
-}
-
-fn begin(admin: &Actor, key: &str, units: &Value, lifetime_seconds: u32, at_expiry: &str) -> Request {
-    let body = json!({
-        "user_id": "maria", "bundle_id": "app", "policy": {}, "lifetime_seconds": lifetime_seconds,
-        "at_expiry": at_expiry, "estimate": {"requests": 0, "units": units},
-    });
-    admin.post("/v1/turns").key(key).json(&body)
-}
-
-async fn begun(admin: &Actor, key: &str, units: Value) -> String {
-    let turn = begin(admin, key, &units, 120, "free").send().await.expect(201);
-    turn["turn_id"].as_str().unwrap().to_owned()
-}
-
-fn settle(admin: &Actor, turn_id: &str, units: &Value) -> Request {
-    admin.post(&format!("/v1/turns/{turn_id}/settle")).json(&json!({"requests": 0, "units": units}))
-}
-
-/// A tool call under a key of its own.
-fn call(admin: &Actor) -> Request {
-    admin.invoke(&RequestId::random(&OsRandom).to_string(), "echo", &json!({}))
-}
-
-/// Credits used, held and remaining at an instant.
-async fn credits(admin: &Actor, now: &str) -> [u64; 3] {
-    let usage = admin.get("/v1/billing/usage").at(now).send().await.expect(200);
-    ["used", "held", "remaining"].map(|name| usage["credits"][name].as_u64().unwrap_or_default())
-}
-
-const NOON: &str = "2026-02-10T12:00:00Z";
+use super::words::{MONTH, NOON, begin, begun, call, credits, settle, with_credits};
 
 #[tokio::test]
 async fn what_a_turn_holds_no_tool_call_and_no_other_turn_gets_and_what_it_used_is_in_the_ledger() {
@@ -248,14 +208,50 @@ async fn caps_daily_limits_and_capabilities_hold_for_units_of_turns_as_for_calls
 }
 
 #[tokio::test]
+async fn units_of_turns_need_the_capability_that_the_event_needs_elsewhere() {
+    let (world, admin) = with_credits(100).await;
+    world.set_plan(&admin, |plan| plan.capabilities.clear()).await;
+    let kpi = "00000000-0000-4000-8000-000000000000";
+    let points = json!({"points": [{"ts": "2026-02-01", "value": 1}]});
+    let elsewhere = [
+        ("assistant_query", admin.post("/v1/cofounder/chat").key("k").json(&json!({"message": "help"}))),
+        ("tool_invocation", call(&admin)),
+        ("daily_brief_generated", admin.materialize("k", "2026-02-01")),
+        ("kpi_definition_created", admin.post("/v1/kpis").json(&json!({"name": "MRR"}))),
+        ("kpi_points_ingested", admin.post(&format!("/v1/kpis/{kpi}/points:bulk")).json(&points)),
+    ];
+    for (event, request) in elsewhere {
+        let turn = begin(&admin, event, &json!({event: 1}), 120, "free").send().await.detail(403);
+        assert_eq!(turn, request.send().await.detail(403), "{event}");
+    }
+    let turn = begin(&admin, "n", &json!({"notification_enqueued": 1}), 120, "free").send().await;
+    assert_eq!(turn.detail(403)["capability_key"], "notifications");
+}
+
+#[tokio::test]
+async fn the_daily_brief_job_notifies_whom_a_turn_that_is_over_left_no_room_for() {
+    let limits = DailyLimits { notification_enqueued: 1, ..DailyLimits::default() };
+    for (now, inserted) in [("2026-02-10T12:01:59Z", 0), ("2026-02-10T12:02:00Z", 1)] {
+        let (world, admin) = with_credits(100).await;
+        world.set_daily_limits(&admin, limits).await;
+        begin(&admin, "turn", &json!({"notification_enqueued": 1}), 120, "free").send().await.expect(201);
+
+        let job = admin.post("/v1/jobs/daily-brief").key("job").json(&json!({"date": "2026-02-10"}));
+        let done = job.at(now).send().await.expect(200);
+
+        let told = (&done["notifications_inserted"], &done["notifications_suppressed_due_to_quota"]);
+        assert_eq!(told, (&json!(inserted), &json!(1 - inserted)), "{now}");
+    }
+}
+
+#[tokio::test]
 async fn of_many_turns_and_calls_at_once_for_the_last_credits_as_many_pass_as_fit() {
     let (world, admin) = with_credits(20).await;
     let turns = (0..16).map(|number| {
         let request = begin(&admin, &format!("key {number}"), &json!({"assistant_query": 2}), 120, "free");
-        Box::pin(request.send()) as std::pin::Pin<Box<dyn Future<Output = Reply>>>
+        Box::pin(request.send()) as Pin<Box<dyn Future<Output = Reply>>>
     });
-    let calls =
-        (0..16).map(|_| Box::pin(call(&admin).send()) as std::pin::Pin<Box<dyn Future<Output = Reply>>>);
+    let calls = (0..16).map(|_| Box::pin(call(&admin).send()) as Pin<Box<dyn Future<Output = Reply>>>);
 
     let replies = join_all(turns.chain(calls)).await;
 
@@ -265,6 +261,24 @@ async fn of_many_turns_and_calls_at_once_for_the_last_credits_as_many_pass_as_fi
     assert_eq!(credits(&admin, NOON).await, [calls, 2 * turns, 20 - calls - 2 * turns]);
     assert!(20 - calls - 2 * turns < 2, "{turns} turns, {calls} calls: room for a turn was left");
     world.assert_ledger_equals_counters(&admin, MONTH).await;
+}
+
+#[tokio::test]
+async fn of_many_who_look_at_turns_that_are_over_one_writes_down_what_became_of_them() {
+    let (world, admin) = with_credits(20).await;
+    for (key, at_expiry) in [("a", "charge"), ("b", "free"), ("c", "charge")] {
+        begin(&admin, key, &json!({"tool_invocation": 2}), 120, at_expiry).send().await.expect(201);
+    }
+    let paths = ["/v1/billing/usage", "/v1/billing/ledger", "/v1/usage/daily"];
+
+    let looks = (0..24).map(|look| admin.get(paths[look % 3]).at("2026-02-10T12:02:00Z").send());
+    let replies = join_all(looks).await;
+
+    for reply in replies.iter().filter(|reply| reply.json()["credits"].is_object()) {
+        assert_eq!(reply.json()["credits"]["used"], 4, "{}", reply.text);
+    }
+    assert_eq!(credits(&admin, NOON).await, [4, 0, 16]);
+    assert_eq!(world.assert_ledger_equals_counters(&admin, MONTH).await, 2);
 }
 
 mod cost {
