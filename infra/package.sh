@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds every function as it runs on Lambda (provided.al2023) and packs each into a zip: make package.
 #
-#   ARCH=arm64|x86_64  what it runs on; arm64 unless told
+#   ARCH=arm64|x86_64  what it runs on; arm64 unless told; native is what this machine is
 #   PROFILE=quick      builds in a fraction of the time, for trying the deployment; never for one
 #   FUNCTION=<name>    only this one
 #
@@ -10,10 +10,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 ARCH=${ARCH:-arm64}
+[ "$ARCH" != native ] || ARCH=$(uname -m)
 case $ARCH in
-  arm64) target=aarch64-unknown-linux-gnu ;;
+  arm64 | aarch64) target=aarch64-unknown-linux-gnu ;;
   x86_64) target=x86_64-unknown-linux-gnu ;;
-  *) echo "ARCH is arm64 or x86_64, not $ARCH" >&2; exit 2 ;;
+  *) echo "ARCH is arm64, x86_64 or native, not $ARCH" >&2; exit 2 ;;
 esac
 case ${PROFILE:-} in
   '') profile=lambda ;;

@@ -7,11 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-case $(uname -m) in
-  x86_64) export ARCH=x86_64 ;;
-  aarch64 | arm64) export ARCH=arm64 ;;
-esac
-if [ "${PACKAGE:-yes}" = yes ]; then PROFILE=quick infra/package.sh; fi
+if [ "${PACKAGE:-yes}" = yes ]; then ARCH=native PROFILE=quick infra/package.sh; fi
 tools=$(infra/tools.sh emulator)
 mkdir -p target/test-deploy
-"$tools/python" infra/test_deploy.py "$tools/ministack" "$ARCH" | tee target/test-deploy/report.txt
+"$tools/python" infra/test_deploy.py "$tools/ministack" | tee target/test-deploy/report.txt

@@ -7,11 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-case $(uname -m) in
-  x86_64) export ARCH=x86_64 ;;
-  aarch64 | arm64) export ARCH=arm64 ;;
-esac
-if [ "${PACKAGE:-yes}" = yes ]; then PROFILE=${PROFILE-quick} infra/package.sh; fi
+if [ "${PACKAGE:-yes}" = yes ]; then ARCH=native PROFILE=${PROFILE-quick} infra/package.sh; fi
 cargo build --quiet --package bespin-local --bin bespin-local
 tools=$(infra/tools.sh emulator)
 PYTHONDONTWRITEBYTECODE=1 exec "$tools/python" infra/test_runtime.py "${CARGO_TARGET_DIR:-target}/debug/bespin-local"

@@ -12,6 +12,7 @@ import http.client
 import http.server
 import json
 import os
+import platform
 import queue
 import re
 import signal
@@ -41,7 +42,8 @@ PARAMETERS = {
 
 
 def main():
-    emulator, architecture = sys.argv[1:]
+    (emulator,) = sys.argv[1:]
+    architecture = "x86_64" if platform.machine() == "x86_64" else "arm64"
     started = time.monotonic()
     with Emulator(emulator) as aws, Receiver() as receiver:
         deployment = Deployment(aws, architecture)

@@ -1,6 +1,10 @@
 //! Specifications of the limiter, of budgets, and of turns that hold their estimate (control-plane.md 5 to 7), through HTTP.
 //! Their rules over time and under races are specified beside the crate, in `shared/turns/tests`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::float_cmp,
+    reason = "units of capacity are multiples of a half, so floats hold them exactly"
+)]
 
 mod turns {
     mod deaths;

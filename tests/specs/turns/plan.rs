@@ -284,15 +284,24 @@ async fn of_many_who_look_at_turns_that_are_over_one_writes_down_what_became_of_
 mod cost {
     use super::*;
 
+    /// Round trips, read units and write units that one call took more than the other.
+    fn more(one: &Reply, other: &Reply) -> (u32, f64, f64) {
+        let (one, other) = (one.cost(), other.cost());
+        (
+            one.round_trips - other.round_trips,
+            one.read_units - other.read_units,
+            one.write_units - other.write_units,
+        )
+    }
+
     #[tokio::test]
-    async fn a_turn_with_units_costs_four_write_units_more_and_as_many_round_trips() {
+    async fn a_turn_with_units_costs_a_read_and_four_write_units_more_and_as_many_round_trips() {
         let (world, admin) = with_credits(20).await;
         begin(&admin, "warm", &json!({"tool_invocation": 1}), 120, "free").send().await.expect(201);
         let plain = begin(&admin, "plain", &json!({}), 120, "free").send().await;
         let held = begin(&admin, "held", &json!({"tool_invocation": 2}), 120, "free").send().await;
         assert_eq!((plain.status, held.status), (201, 201));
-        assert_eq!(held.cost().round_trips, plain.cost().round_trips);
-        assert!((held.cost().write_units - plain.cost().write_units - 4.0).abs() < f64::EPSILON);
+        assert_eq!(more(&held, &plain), (0, 1.0, 4.0));
         let id = held.json()["turn_id"].as_str().unwrap().to_owned();
 
         let plain = plain.json()["turn_id"].as_str().unwrap().to_owned();
@@ -300,8 +309,8 @@ mod cost {
         let plain = settle(&admin, &plain, &json!({})).send().await;
         let settled = settle(&admin, &id, &json!({"tool_invocation": 1})).send().await;
 
-        assert_eq!((settled.status, settled.cost().round_trips, plain.cost().round_trips), (200, 3, 3));
-        assert!((settled.cost().write_units - plain.cost().write_units - 6.0).abs() < f64::EPSILON);
+        assert_eq!((plain.status, settled.status, plain.cost().round_trips), (200, 200, 3));
+        assert_eq!(more(&settled, &plain), (0, 1.0, 6.0));
         let usage = world.usage(&admin, MONTH).await;
         let of = |counter| (usage.counted(counter).unwrap(), usage.held(counter).unwrap());
         assert_eq!(of(Counter::Credits), (1_000_000, 1_000_000), "the warm one still holds one");
