@@ -366,10 +366,20 @@ def kpis(deployment, _):
     told("24 points are ingested once, through a path with a colon")
     chat = deployment.expect(200, "POST", "/v1/cofounder/chat", {"message": "kpi:MRR"})
     assert "MRR" in chat["assistant_message"]["content"], chat
-    turn = {"user_id": "maria", "bundle_id": "writer", "estimate": {"requests": 1, "tokens": 10}}
+    # A question, because the daily limit on tool calls is used up by now.
+    estimate = {"requests": 1, "tokens": 10, "units": {"assistant_query": 2}}
+    turn = {"user_id": "maria", "bundle_id": "writer", "estimate": estimate}
     turn = deployment.expect(201, "POST", "/v1/turns", turn, "turn-1")
-    deployment.expect(200, "POST", f"/v1/turns/{turn['turn_id']}/settle", {"requests": 1, "tokens": 8})
-    told("the chat finds the KPI, and a turn is held and settled")
+    used = {"requests": 1, "tokens": 8, "units": {"assistant_query": 1}}
+    deployment.expect(200, "POST", f"/v1/turns/{turn['turn_id']}/settle", used)
+    # One that nobody settles, for a second: whoever looks at the ledger then writes it down.
+    short = {"user_id": "maria", "bundle_id": "writer", "lifetime_seconds": 1, "estimate": estimate}
+    deployment.expect(201, "POST", "/v1/turns", short, "turn-2")
+    time.sleep(1.5)
+    entries = deployment.expect(200, "GET", "/v1/billing/ledger")["items"]
+    units = [entry["raw_units"] for entry in entries if entry["tool_name"] == "turn"]
+    same("units of turns in the ledger", sorted(units), [1, 2])
+    told("the chat finds the KPI; a turn is held and settled, another one charged at its expiry")
 
 
 def operator(deployment, _):
