@@ -1,5 +1,5 @@
 # A line each. Only Rust is needed; a target that needs more says so.
-.PHONY: run demo prove dead-letters redrive simulate test test-dynamodb-local test-browser lint lint-template deny advisories fmt bench package test-deploy test-runtime test-template template-routes invoke deploy destroy logs
+.PHONY: run demo openapi routes prove dead-letters redrive simulate test test-dynamodb-local test-browser lint lint-template deny advisories fmt bench package test-deploy test-runtime test-template template-routes invoke deploy destroy logs
 
 CARGO ?= cargo
 # What is given on the command line of make reaches the programs, too.
@@ -29,6 +29,12 @@ test: ## every test; by cargo-nextest where it is installed, else by cargo
 
 test-dynamodb-local: ## the specifications on the official DynamoDB Local; needs Java and npm
 	@tests/dynamodb-local.sh
+
+openapi: ## functions/docs/openapi.json anew, from what the functions promise
+	@$(CARGO) run --quiet -p bespin-local --bin bespin-openapi > target/openapi.json && mv target/openapi.json functions/docs/openapi.json
+
+routes: ## every route, with its function, from the routers themselves
+	@$(CARGO) run --quiet -p bespin-local --bin bespin-openapi -- routes
 
 test-template: ## infra/template.yaml against the code: environment, permissions, queues; ROUTES=<listing>; needs Python
 	@infra/test-template.sh

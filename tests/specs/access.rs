@@ -10,6 +10,7 @@ mod access {
     mod authentication;
     mod control_routes;
     mod cors;
+    mod document;
     mod envelope;
     mod optional_keys;
     mod order_of_checks;

@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
 
-use crate::{NOON, Reply};
+use crate::{NOON, Reply, contract};
 
 /// One request in the making. Without more it is a stranger's, at noon.
 #[derive(Debug, Clone)]
@@ -85,8 +85,9 @@ impl Request {
         self
     }
 
-    /// Sends it through the whole router.
+    /// Sends it through the whole router, and holds the answer against the OpenAPI document.
     pub async fn send(self) -> Reply {
+        let (method, path) = (self.method.to_string(), self.path.clone());
         let mut request = http::Request::builder().method(self.method).uri(self.path);
         for (name, value) in self.headers {
             request = request.header(
@@ -102,6 +103,8 @@ impl Request {
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let text = String::from_utf8(bytes.to_vec()).expect("answers are UTF-8");
-        Reply { status: parts.status.as_u16(), headers: parts.headers, text }
+        let reply = Reply { status: parts.status.as_u16(), headers: parts.headers, text };
+        contract::check(&method, &path, &reply);
+        reply
     }
 }

@@ -16,7 +16,7 @@ fn price(number: Micros) -> PricePerCredit {
     PricePerCredit::from_micros(number.get())
 }
 
-fn parse_new(body: &Body) -> Result<NewEvent, Problem> {
+pub(crate) fn parse_new(body: &Body) -> Result<NewEvent, Problem> {
     let mut fields = body.fields()?;
     let event_key = fields.required("event_key", code(1..=100));
     let display_name = fields.required("display_name", text(1..=255));
@@ -40,7 +40,7 @@ fn parse_new(body: &Body) -> Result<NewEvent, Problem> {
     })
 }
 
-fn parse_update(body: &Body) -> Result<EventUpdate, Problem> {
+pub(crate) fn parse_update(body: &Body) -> Result<EventUpdate, Problem> {
     let mut fields = body.fields()?;
     let display_name = fields.optional("display_name", text(1..=255));
     let description = fields.optional("description", text(..=1000));

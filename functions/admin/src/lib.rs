@@ -4,43 +4,27 @@
 //! Every route asks for a platform admin key before it looks at anything else. Without one, no route of this function
 //! can be told from a path that does not exist, whatever the method and the body.
 
+mod api;
 mod api_keys;
 mod audit;
 mod events;
 mod plans;
+mod shapes;
 mod subscriptions;
 mod tenants;
 
-use axum::{
-    Router,
-    extract::State,
-    routing::{delete, get, post, put},
-};
+pub use api::api;
+use axum::{Router, extract::State};
 use bespin_access::{OperatedTenant, PlatformAccess};
 use bespin_edge::Deps;
 use bespin_entitlements::AdministrationError;
 use bespin_primitives::TenantId;
+use bespin_web::describe::router;
 use bespin_web::{Call, Problem};
 
-/// The routes of this function.
+/// Serves the routes of this function.
 pub fn routes(deps: Deps) -> Router {
-    Router::new()
-        .route("/v1/admin/metered-events", get(events::list).post(events::create))
-        .route("/v1/admin/metered-events/{event_key}", put(events::update))
-        .route("/v1/admin/plans", get(plans::list).post(plans::create))
-        .route("/v1/admin/plans/{plan_id}", get(plans::find).put(plans::update))
-        .route("/v1/admin/plans/{plan_id}/capabilities", put(plans::set_capabilities))
-        .route("/v1/admin/plans/{plan_id}/caps", put(plans::set_caps))
-        .route("/v1/admin/tenants/{tenant_id}/subscription", put(subscriptions::set))
-        .route("/v1/admin/tenants/{tenant_id}/suspend", post(subscriptions::suspend))
-        .route("/v1/admin/tenants/{tenant_id}/resume", post(subscriptions::resume))
-        .route("/v1/admin/tenants/{tenant_id}/api-keys", get(api_keys::list).post(api_keys::create))
-        .route("/v1/admin/tenants/{tenant_id}/api-keys/{key_id}", delete(api_keys::revoke))
-        .route("/v1/admin/tenants", get(tenants::list))
-        .route("/v1/admin/tenants/{tenant_id}", get(tenants::find))
-        .route("/v1/admin/audit", get(audit::list))
-        .method_not_allowed_fallback(other_method)
-        .with_state(deps)
+    router(api).method_not_allowed_fallback(other_method).with_state(deps)
 }
 
 /// The wrong method tells that the route exists, so it is told to the operator only.

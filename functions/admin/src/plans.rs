@@ -16,7 +16,7 @@ fn price(number: Micros) -> PricePerCredit {
     PricePerCredit::from_micros(number.get())
 }
 
-fn parse_new(body: &Body) -> Result<NewPlan, Problem> {
+pub(crate) fn parse_new(body: &Body) -> Result<NewPlan, Problem> {
     let mut fields = body.fields()?;
     let plan_id = fields.required("plan_id", code(1..=100));
     let name = fields.required("name", text(1..=255));
@@ -32,7 +32,7 @@ fn parse_new(body: &Body) -> Result<NewPlan, Problem> {
     })
 }
 
-fn parse_update(body: &Body) -> Result<PlanUpdate, Problem> {
+pub(crate) fn parse_update(body: &Body) -> Result<PlanUpdate, Problem> {
     let mut fields = body.fields()?;
     let name = fields.optional("name", text(1..=255));
     let included = fields.optional("included_credits", integer(0..=Plan::MAX_INCLUDED_CREDITS));
@@ -47,7 +47,7 @@ fn parse_update(body: &Body) -> Result<PlanUpdate, Problem> {
 }
 
 /// The keys as sent; repeats are ignored.
-fn parse_capabilities(body: &Body) -> Result<Vec<String>, Problem> {
+pub(crate) fn parse_capabilities(body: &Body) -> Result<Vec<String>, Problem> {
     let mut fields = body.fields()?;
     let capabilities = fields.required("capabilities", list_of(..=MAX_ITEMS, text(..=100)));
     let sent = fields.finish(|| capabilities)?;
@@ -61,7 +61,7 @@ fn parse_capabilities(body: &Body) -> Result<Vec<String>, Problem> {
 }
 
 /// The caps in the order sent; of several on one event the last counts.
-fn parse_caps(body: &Body) -> Result<Vec<(String, Micros)>, Problem> {
+pub(crate) fn parse_caps(body: &Body) -> Result<Vec<(String, Micros)>, Problem> {
     let mut fields = body.fields()?;
     let caps = fields.required(
         "caps",

@@ -6,15 +6,21 @@ use bespin_access::TenantScope;
 use bespin_edge::Deps;
 use bespin_entitlements::{SubscriptionOrder, SubscriptionStatus};
 use bespin_primitives::{BillingPeriod, parse_date};
-use bespin_web::{Answer, Body, Call, Problem, one_of, parsed, text};
+use bespin_web::describe::Shape;
+use bespin_web::{Answer, Body, Call, Problem, Read, one_of, parsed, text};
 
 use crate::tenant_of;
 
-fn parse(body: &Body) -> Result<SubscriptionOrder, Problem> {
+pub(crate) fn parse(body: &Body) -> Result<SubscriptionOrder, Problem> {
     let mut fields = body.fields()?;
     let plan_id = fields.required("plan_id", text(1..=100));
     let status = fields.or("status", "active", one_of(&["active", "suspended"]));
-    let period = fields.optional("period_start", parsed(first_of_month));
+    let period = fields.optional(
+        "period_start",
+        parsed(first_of_month)
+            .shaped(Shape::date)
+            .about("The first day of a month: pins the period that is shown"),
+    );
     fields.finish(|| {
         Some(SubscriptionOrder {
             plan_id: plan_id?,

@@ -1,25 +1,22 @@
 //! Limits, usage, plan and ledger as the tenant sees them (gateway.md 11, 12.4). All of it works while the tenant is
 //! suspended, and shows what is stored now, not what this process remembers of it.
 
+mod api;
 mod ledger;
 mod limits;
 mod plan;
+mod shapes;
 mod usage;
 
-use axum::{Router, routing::get};
+pub use api::api;
+use axum::Router;
 use bespin_edge::Deps;
 use bespin_primitives::{BillingPeriod, Date, parse_date};
+use bespin_web::describe::router;
 
-/// The routes of this function.
+/// Serves the routes of this function.
 pub fn routes(deps: Deps) -> Router {
-    Router::new()
-        .route("/v1/limits", get(limits::show).put(limits::set))
-        .route("/v1/usage/daily", get(usage::daily))
-        .route("/v1/billing/events", get(plan::events))
-        .route("/v1/billing/plan", get(plan::show))
-        .route("/v1/billing/usage", get(usage::of_period))
-        .route("/v1/billing/ledger", get(ledger::list))
-        .with_state(deps)
+    router(api).with_state(deps)
 }
 
 /// A day of a month that has an end: December 9999 has none that could be shown.

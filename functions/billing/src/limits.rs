@@ -12,7 +12,8 @@ pub(crate) async fn show(State(deps): State<Deps>, call: Call) -> Result<Answer,
     Ok(Answer::ok(&limits.view(access.tenant_id())))
 }
 
-fn parse(body: &Body, ceiling: u64) -> Result<DailyLimits, Problem> {
+/// `ceiling` is the highest limit that a tenant may set.
+pub(crate) fn parse(body: &Body, ceiling: u64) -> Result<DailyLimits, Problem> {
     let range = 0..=i64::try_from(ceiling).unwrap_or(i64::MAX);
     let mut fields = body.fields()?;
     let mut limit = |name| fields.required(name, integer(range.clone()));

@@ -3,7 +3,7 @@
 use bespin_briefs::BriefOrder;
 use bespin_primitives::{Date, Timestamp};
 use bespin_recording::Fingerprint;
-use bespin_web::{Body, Problem, date, integer};
+use bespin_web::{Body, Problem, Read, date, integer};
 use serde_json::json;
 
 /// A validated body.
@@ -16,7 +16,7 @@ pub(crate) struct Request {
 impl Request {
     pub(crate) fn parse(body: &Body) -> Result<Self, Problem> {
         let mut fields = body.fields()?;
-        let date = fields.optional("date", date());
+        let date = fields.optional("date", date().about("Today (UTC) where nothing is said"));
         let window_days = fields.or("window_days", 7, integer(1..=365));
         let top_n = fields.or("top_n", 3, integer(1..=100));
         fields.finish(|| {

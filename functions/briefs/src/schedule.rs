@@ -4,15 +4,21 @@ use axum::extract::State;
 use bespin_access::Action;
 use bespin_edge::Deps;
 use bespin_schedule::{DueTime, MAX_HOUR, Schedule, ScheduleOrder};
-use bespin_web::{Answer, Body, Call, Problem, boolean, integer, parsed};
+use bespin_web::{Answer, Body, Call, Problem, Read, boolean, integer, parsed};
+
+const HOUR: &str = "The local hour at which it is due. An hour that clocks skip is due when they go on, one that they \
+    show twice the first time";
 
 /// A member left out goes back to its default: the body replaces all of them. Only whether it is on must be said.
-fn parse(body: &Body) -> Result<ScheduleOrder, Problem> {
+pub(crate) fn parse(body: &Body) -> Result<ScheduleOrder, Problem> {
     let usual = ScheduleOrder::default();
     let mut fields = body.fields()?;
-    let enabled = fields.required("enabled", boolean());
-    let hour = fields.or("hour", usual.due.hour().into(), integer(0..=MAX_HOUR.into()));
-    let zone = fields.optional("time_zone", parsed(DueTime::parse_zone));
+    let enabled = fields.required("enabled", boolean().about("Whether the brief is made by itself"));
+    let hour = fields.or("hour", usual.due.hour().into(), integer(0..=MAX_HOUR.into()).about(HOUR));
+    let zone = fields.optional(
+        "time_zone",
+        parsed(DueTime::parse_zone).about("A time zone of the IANA database; `UTC` where nothing is said"),
+    );
     let window_days = fields.or("window_days", usual.window_days.into(), integer(1..=365));
     let top_n = fields.or("top_n", usual.top_n.into(), integer(1..=100));
     fields.finish(|| {

@@ -8,7 +8,7 @@ use bespin_entitlements::{Admission, Capability, EntitlementError, Standing};
 use bespin_metering::MeteredEvent;
 use bespin_primitives::ConversationId;
 use bespin_recording::{Claim, Fingerprint, Look, RecordError, Recording};
-use bespin_web::{Answer, Body, Call, Problem, text};
+use bespin_web::{Answer, Body, Call, Problem, Read, text};
 use serde_json::json;
 
 use crate::{intent::Intent, not_found, reply};
@@ -20,7 +20,7 @@ const AUDITED: &str = "cofounder.chat";
 const TOOL_NAME: &str = "chat";
 
 /// What the body says.
-struct Question {
+pub(crate) struct Question {
     message: String,
     /// None, or an empty text, begins a new conversation.
     conversation_id: Option<String>,
@@ -29,12 +29,14 @@ struct Question {
 }
 
 impl Question {
-    fn parse(body: &Body) -> Result<Self, Problem> {
+    pub(crate) fn parse(body: &Body) -> Result<Self, Problem> {
         let said = |text: &String| !text.is_empty();
         let mut fields = body.fields()?;
         let message = fields.required("message", text(1..=4_000));
-        let conversation_id = fields.optional("conversation_id", text(..));
-        let date = fields.optional("date", text(..));
+        let conversation_id =
+            fields.optional("conversation_id", text(..).about("Nothing begins a new conversation"));
+        let date = fields
+            .optional("date", text(..).about("Of the brief that is asked for; none asks for the latest"));
         fields.finish(|| {
             let (conversation_id, date) = (conversation_id?.filter(said), date?.filter(said));
             Some(Self { message: message?, conversation_id, date })

@@ -16,7 +16,7 @@ pub(crate) const PATH: &str = "/v1/conversations";
 
 const NO_CURSOR: &str = "must be the next_cursor of an earlier page";
 
-fn parse(body: &Body) -> Result<Option<String>, Problem> {
+pub(crate) fn parse(body: &Body) -> Result<Option<String>, Problem> {
     let mut fields = body.fields()?;
     let title = fields.optional("title", text(..=MAX_TITLE));
     fields.finish(|| title)

@@ -1,26 +1,23 @@
 //! Conversations, and the cofounder chat that answers in them (gateway.md 10). All of it is the caller's own: a
 //! colleague's conversation, or an admin's, is one that is not there.
 
+mod api;
 mod chat;
 mod conversations;
 mod intent;
 mod reply;
+mod shapes;
 
-use axum::{
-    Router,
-    routing::{get, post},
-};
+pub use api::api;
+use axum::Router;
 use bespin_edge::Deps;
 use bespin_primitives::FaultKind;
 use bespin_web::Problem;
+use bespin_web::describe::router;
 
-/// The routes of this function.
+/// Serves the routes of this function.
 pub fn routes(deps: Deps) -> Router {
-    Router::new()
-        .route(conversations::PATH, get(conversations::list).post(conversations::begin))
-        .route("/v1/conversations/{conversation_id}", get(conversations::show))
-        .route(chat::PATH, post(chat::chat))
-        .with_state(deps)
+    router(api).with_state(deps)
 }
 
 fn not_found() -> Problem {

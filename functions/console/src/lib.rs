@@ -7,6 +7,7 @@
 //! Pages are made from templates that escape everything; the only markup that comes from code is that of the charts, which
 //! hold numbers and dates. No page has a script or a style of its own, and the policy of all pages forbids them.
 
+mod api;
 mod assets;
 mod billing;
 mod chart;
@@ -21,34 +22,17 @@ mod tenant;
 mod tenants;
 mod text;
 
+pub use api::api;
 use askama::Template;
-use axum::{
-    Router,
-    middleware::from_fn,
-    routing::{get, post},
-};
+use axum::{Router, middleware::from_fn};
 use bespin_edge::Deps;
+use bespin_web::describe::router;
 use bespin_web::{Page, Problem};
 
-/// The routes of this function.
+/// Serves the routes of this function.
 pub fn routes(deps: Deps) -> Router {
-    let console = Router::new()
-        .route("/console", get(overview::show))
-        .route("/console/tenants", get(tenants::list))
-        .route("/console/tenants/{tenant_id}", get(tenant::show))
-        .route("/console/billing", get(billing::show))
-        .route("/console/billing/plans/{plan_id}", get(billing::plan))
-        .route("/console/db/download", get(download::download))
-        .route("/console/db/{table}", get(tables::show))
-        .route("/console/sign-in", post(session::sign_in))
-        .route("/console/sign-out", post(session::sign_out))
-        .layer(from_fn(refusal::told_to_people));
-    Router::new()
-        .route("/console/assets/{file}", get(assets::serve))
-        .route("/ui/assets/{file}", get(assets::serve))
-        .route("/ui", get(playground::show))
-        .merge(console)
-        .with_state(deps)
+    let console = router(api::console).layer(from_fn(refusal::told_to_people));
+    router(api::open).merge(console).with_state(deps)
 }
 
 /// 200 with the page of a template.

@@ -8,7 +8,7 @@ use bespin_policies::{
     Quotas, StoredBudget,
 };
 use bespin_primitives::Micros;
-use bespin_web::{Answer, Body, Call, Fields, Problem, decimal, integer, list_of, one_of, text};
+use bespin_web::{Answer, Body, Call, Fields, Problem, Read, decimal, integer, list_of, one_of, text};
 use serde_json::{Value, json};
 
 use crate::page::{Page, shown};
@@ -18,10 +18,10 @@ const MAX_DOLLARS: Micros = Micros::new(99_999_999_990_000);
 
 const MAX_NOTES: usize = 1_000;
 
-fn parse_quota(body: &Body, call: &Call) -> Result<(Named, QuotaOrder), Problem> {
+pub(crate) fn parse_quota(body: &Body, call: &Call) -> Result<(Named, QuotaOrder), Problem> {
     let limits = Dimension::ALL.map(Dimension::name);
     let mut fields = body.fields()?;
-    let place = Named::in_body(&mut fields, call)?;
+    let place = Named::in_body(&mut fields, call);
     let user_type = fields.required("user_type", text(1..=MAX_NAME));
     let bundle_id = fields.or("bundle_id", EVERY_BUNDLE.to_owned(), text(1..=MAX_NAME));
     let read: Vec<_> = Dimension::ALL
@@ -37,6 +37,7 @@ fn parse_quota(body: &Body, call: &Call) -> Result<(Named, QuotaOrder), Problem>
         });
     let unset = unset(&mut fields, &limits, |name| given?.get(Dimension::parse(name)?).map(drop));
     let notes = fields.optional("notes", text(..=MAX_NOTES));
+    let place = place?;
     fields.finish(|| {
         let order = QuotaOrder {
             user_type: user_type?,
@@ -49,11 +50,15 @@ fn parse_quota(body: &Body, call: &Call) -> Result<(Named, QuotaOrder), Problem>
     })
 }
 
-fn parse_budget(body: &Body, call: &Call) -> Result<(Named, BudgetOrder), Problem> {
+pub(crate) fn parse_budget(body: &Body, call: &Call) -> Result<(Named, BudgetOrder), Problem> {
     let limits = BudgetWindow::ALL.map(BudgetWindow::limit_name);
     let mut fields = body.fields()?;
-    let place = Named::in_body(&mut fields, call)?;
-    let bundle_id = fields.required("bundle_id", text(..=MAX_NAME));
+    let place = Named::in_body(&mut fields, call);
+    let bundle_id = fields.required(
+        "bundle_id",
+        text(..=MAX_NAME)
+            .about("`*`, or nothing, is a ceiling over the whole project, beside those of its bundles"),
+    );
     let provider = fields.required("provider", text(1..=MAX_NAME));
     let read: Vec<_> = limits.iter().map(|name| fields.optional(name, decimal(MAX_DOLLARS))).collect();
     let given = BudgetWindow::ALL
@@ -62,6 +67,7 @@ fn parse_budget(body: &Body, call: &Call) -> Result<(Named, BudgetOrder), Proble
         .try_fold(Budget::default(), |all, (window, dollars)| Some(all.with(window, dollars?)));
     let unset = unset(&mut fields, &limits, |name| given?.get(BudgetWindow::parse(name)?).map(drop));
     let notes = fields.optional("notes", text(..=MAX_NOTES));
+    let place = place?;
     fields.finish(|| {
         let order = BudgetOrder {
             // Nothing stands for everything.
@@ -81,7 +87,12 @@ fn unset(
     names: &[&'static str],
     given: impl Fn(&str) -> Option<()>,
 ) -> Option<Vec<&'static str>> {
-    let unset = fields.or("unset", Vec::new(), list_of(..=names.len(), one_of(names)))?;
+    let unset = fields.or(
+        "unset",
+        Vec::new(),
+        list_of(..=names.len(), one_of(names))
+            .about("Limits that are taken off; the others stay unless they are given"),
+    )?;
     if let Some(both) = unset.iter().find(|name| given(name).is_some()) {
         fields.refuse("unset", "value_error", &format!("Value error, {both} is given, too"));
     }

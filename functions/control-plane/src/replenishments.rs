@@ -7,7 +7,7 @@ use bespin_grants::{Grant, GrantListing, GrantOrder, MAX_DAYS, UserTotals, addit
 use bespin_policies::{Dimension, EVERY_BUNDLE, MAX_NAME, Quotas};
 use bespin_primitives::Micros;
 use bespin_recording::{Claim, Fingerprint};
-use bespin_web::{Answer, Body, Call, Fields, Problem, boolean, decimal, integer, text};
+use bespin_web::{Answer, Body, Call, Fields, Problem, Read, boolean, decimal, integer, text};
 use serde_json::{Value, json};
 
 use crate::page::{Page, shown};
@@ -25,14 +25,15 @@ const TRIAL: [(Dimension, u64); 2] = [(Dimension::RequestsPerDay, 100), (Dimensi
 /// For how many days a top-up holds where nothing is said.
 const TOP_UP_DAYS: i64 = 30;
 
-fn parse_trial(body: &Body, call: &Call) -> Result<(Named, GrantOrder), Problem> {
+pub(crate) fn parse_trial(body: &Body, call: &Call) -> Result<(Named, GrantOrder), Problem> {
     let mut fields = body.fields()?;
-    let named = Named::in_body(&mut fields, call)?;
+    let named = Named::in_body(&mut fields, call);
     let user_id = fields.required("user_id", text(1..=MAX_NAME));
     let bundle_id = fields.or("bundle_id", EVERY_BUNDLE.to_owned(), text(1..=MAX_NAME));
     let days = fields.or("days", TRIAL_DAYS, integer(1..=MAX_DAYS));
     let given = additions(&mut fields, &TRIAL.map(|(dimension, _)| dimension));
     let notes = fields.optional("notes", text(..=MAX_NOTES));
+    let named = named?;
     fields.finish(|| {
         let (days, given) = (days?, given?);
         let usual =
@@ -50,24 +51,26 @@ fn parse_trial(body: &Body, call: &Call) -> Result<(Named, GrantOrder), Problem>
     })
 }
 
-fn parse_top_up(body: &Body, call: &Call) -> Result<(Named, GrantOrder), Problem> {
+pub(crate) fn parse_top_up(body: &Body, call: &Call) -> Result<(Named, GrantOrder), Problem> {
     let mut fields = body.fields()?;
-    let named = Named::in_body(&mut fields, call)?;
+    let named = Named::in_body(&mut fields, call);
     let user_id = fields.required("user_id", text(1..=MAX_NAME));
     let bundle_id = fields.or("bundle_id", EVERY_BUNDLE.to_owned(), text(1..=MAX_NAME));
     let additions = additions(&mut fields, &Dimension::ALL);
     // `null` is for ever, and not the same as saying nothing.
-    let days = if fields.contains("expires_in_days") {
-        fields.optional("expires_in_days", integer(1..=MAX_DAYS))
-    } else {
-        Some(Some(TOP_UP_DAYS))
-    };
+    let said = fields.contains("expires_in_days");
+    let days = fields.optional(
+        "expires_in_days",
+        integer(1..=MAX_DAYS).about("`null` is for ever; 30 where nothing is said"),
+    );
+    let days = if said { days } else { Some(Some(TOP_UP_DAYS)) };
     let amount = fields.optional("purchase_amount_usd", decimal(MAX_AMOUNT));
     if amount.flatten().is_some_and(|amount| amount.get() % CENT != 0) {
         let msg = "Decimal input should have no more than 2 decimal places";
         fields.refuse("purchase_amount_usd", "decimal_max_places", msg);
     }
     let notes = fields.optional("notes", text(..=MAX_NOTES));
+    let named = named?;
     fields.finish(|| {
         let order = GrantOrder {
             user_id: user_id?,

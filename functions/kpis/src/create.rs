@@ -15,14 +15,14 @@ use serde_json::json;
 const ENDPOINT: &str = "/v1/kpis";
 
 /// What the body says.
-struct NewKpi {
+pub(crate) struct NewKpi {
     name: String,
     unit: Option<String>,
     description: Option<String>,
 }
 
 impl NewKpi {
-    fn parse(body: &Body) -> Result<Self, Problem> {
+    pub(crate) fn parse(body: &Body) -> Result<Self, Problem> {
         let mut fields = body.fields()?;
         let name = fields.required("name", text(1..=255));
         let unit = fields.optional("unit", text(..=50));

@@ -11,7 +11,8 @@ use bespin_metering::MeteredEvent;
 use bespin_primitives::KpiId;
 use bespin_recording::{RecordError, Recording};
 use bespin_table::TableError;
-use bespin_web::{Answer, Body, Call, Problem, float, list, parsed};
+use bespin_web::describe::Shape;
+use bespin_web::{Answer, Body, Call, Problem, Read, float, list, parsed};
 use serde_json::json;
 
 /// How many points one call takes.
@@ -22,12 +23,16 @@ const MAX_POINTS: usize = 10_000;
 const ATTEMPTS: u32 = 60;
 const LONGEST_WAIT_MICROS: u64 = 50_000;
 
-fn parse(body: &Body) -> Result<Batch, Problem> {
+pub(crate) fn parse(body: &Body) -> Result<Batch, Problem> {
     let mut fields = body.fields()?;
     let points = fields.required(
         "points",
         list(1..=MAX_POINTS, |item| {
-            let ts = item.required("ts", parsed(|text| parse_instant(text).map(|_| text.to_owned())));
+            let ts =
+                parsed(|text| parse_instant(text).map(|_| text.to_owned())).shaped(Shape::instant).about(
+                    "Date or date-time of ISO 8601; without a zone it is UTC, a date alone is its midnight",
+                );
+            let ts = item.required("ts", ts);
             let value = item.required("value", float());
             // Both were checked, so a point comes of them.
             Point::parse(&ts?, value?).ok()

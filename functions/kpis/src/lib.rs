@@ -1,20 +1,17 @@
 //! KPI definitions and their points (gateway.md 6).
 
+mod api;
 mod create;
 mod ingest;
 mod read;
+mod shapes;
 
-use axum::{
-    Router,
-    routing::{get, post},
-};
+pub use api::api;
+use axum::Router;
 use bespin_edge::Deps;
+use bespin_web::describe::router;
 
-/// The routes of this function.
+/// Serves the routes of this function.
 pub fn routes(deps: Deps) -> Router {
-    Router::new()
-        .route("/v1/kpis", get(read::list).post(create::create))
-        .route("/v1/kpis/{kpi_id}/points:bulk", post(ingest::ingest))
-        .route("/v1/kpis/{kpi_id}/latest", get(read::latest))
-        .with_state(deps)
+    router(api).with_state(deps)
 }

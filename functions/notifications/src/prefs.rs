@@ -7,7 +7,7 @@ use bespin_notifications::{DeliveryMethod, Prefs};
 use bespin_web::{Answer, Body, Call, Problem, boolean, one_of};
 
 /// A member left out goes back to its default: the body replaces all of them.
-fn parse(body: &Body) -> Result<Prefs, Problem> {
+pub(crate) fn parse(body: &Body) -> Result<Prefs, Problem> {
     let usual = Prefs::default();
     let mut fields = body.fields()?;
     let enabled = fields.or("daily_brief_enabled", usual.daily_brief_enabled, boolean());

@@ -4,18 +4,32 @@ use axum::{extract::State, http::StatusCode};
 use bespin_access::Action;
 use bespin_edge::{Deps, overlap_seconds};
 use bespin_recording::Fingerprint;
-use bespin_web::{Answer, Body, Call, Problem, boolean, parsed};
-use bespin_webhooks::{Health, Registered, Registration, WebhookError};
+use bespin_web::describe::Shape;
+use bespin_web::{Answer, Body, Call, Problem, Read, boolean, parsed};
+use bespin_webhooks::{EndpointUrl, Health, Registered, Registration, WebhookError};
 use serde_json::json;
 
 pub(crate) const PATH: &str = "/v1/notifications/webhook";
 pub(crate) const SECRETS: &str = "/v1/notifications/webhook/secrets";
 
-fn parse(deps: &Deps, body: &Body) -> Result<Registration, Problem> {
+/// `parse_url` judges where a webhook may be.
+pub(crate) fn parse<E: std::fmt::Display>(
+    body: &Body,
+    parse_url: impl Fn(&str) -> Result<EndpointUrl, E>,
+) -> Result<Registration, Problem> {
     let mut fields = body.fields()?;
-    let url = fields.required("url", parsed(|text| deps.webhooks.parse_url(text)));
+    let url = fields.required(
+        "url",
+        parsed(parse_url)
+            .shaped(url_shape)
+            .about("https, to a public host; no user name, no password, no fragment"),
+    );
     let enabled = fields.or("enabled", true, boolean());
     fields.finish(|| Some(Registration { url: url?, enabled: enabled? }))
+}
+
+fn url_shape() -> Shape {
+    Shape::text().with("format", "uri".into()).like("https://example.com/hooks")
 }
 
 pub(crate) async fn show(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
@@ -30,7 +44,7 @@ pub(crate) async fn register(State(deps): State<Deps>, call: Call) -> Result<Ans
     let body = call.json()?;
     let caller = deps.identify(&call).await?;
     let key = call.optional_idempotency_key()?;
-    let registration = parse(&deps, &body)?;
+    let registration = parse(&body, |text| deps.webhooks.parse_url(text))?;
     let access = caller.authorise(Action::ManageWebhooks)?;
 
     let sent = json!({"url": registration.url.to_string(), "enabled": registration.enabled});

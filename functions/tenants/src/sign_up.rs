@@ -18,7 +18,7 @@ pub(crate) const PATH: &str = "/v1/tenants";
 
 const INVITE_TOKEN: &str = "X-Invite-Token";
 
-fn parse(body: &Body) -> Result<NewTenant, Problem> {
+pub(crate) fn parse(body: &Body) -> Result<NewTenant, Problem> {
     let mut fields = body.fields()?;
     let name = fields.required("name", text(1..=255));
     let region = fields.required("region", text(1..=50));

@@ -5,22 +5,24 @@ use bespin_access::{Action, Role};
 use bespin_edge::Deps;
 use bespin_primitives::FaultKind;
 use bespin_recording::{Claim, Fingerprint, Recording};
-use bespin_web::{Answer, Body, Call, Problem, email, one_of, text};
+use bespin_web::describe::Shape;
+use bespin_web::{Answer, Body, Call, Problem, Read, email, one_of, text};
 use serde_json::json;
 
 pub(crate) const PATH: &str = "/v1/users";
 
 /// What the body says.
-struct NewUser {
+pub(crate) struct NewUser {
     tenant_id: String,
     email: String,
     role: Role,
 }
 
 impl NewUser {
-    fn parse(body: &Body) -> Result<Self, Problem> {
+    pub(crate) fn parse(body: &Body) -> Result<Self, Problem> {
         let mut fields = body.fields()?;
-        let tenant_id = fields.required("tenant_id", text(36..=36));
+        let tenant_id =
+            fields.required("tenant_id", text(36..=36).about("The tenant of the caller").shaped(Shape::id));
         let email = fields.required("email", email());
         let role = fields.required("role", one_of(&Role::NAMES));
         fields.finish(|| Some(Self { tenant_id: tenant_id?, email: email?, role: Role::parse(role?)? }))

@@ -7,7 +7,7 @@ use bespin_entitlements::{Capability, Standing};
 use bespin_metering::MeteredEvent;
 use bespin_recording::{Claim, Fingerprint, Look, Recording};
 use bespin_tools::Tool;
-use bespin_web::{Answer, Body, Call, Problem, object, text};
+use bespin_web::{Answer, Body, Call, Problem, Read, object, text};
 use serde_json::{Map, Value, json};
 
 pub(crate) const PATH: &str = "/v1/tools/invoke";
@@ -16,16 +16,16 @@ pub(crate) const PATH: &str = "/v1/tools/invoke";
 const AUDITED: &str = "tools.invoke";
 
 /// What the body asks for.
-struct Invocation {
+pub(crate) struct Invocation {
     tool_name: String,
     payload: Map<String, Value>,
 }
 
 impl Invocation {
-    fn parse(body: &Body) -> Result<Self, Problem> {
+    pub(crate) fn parse(body: &Body) -> Result<Self, Problem> {
         let mut fields = body.fields()?;
         let tool_name = fields.required("tool_name", text(1..=100));
-        let payload = fields.or("payload", Map::new(), object());
+        let payload = fields.or("payload", Map::new(), object().about("What the tool is given"));
         fields.finish(|| Some(Self { tool_name: tool_name?, payload: payload? }))
     }
 

@@ -1,11 +1,15 @@
 //! The tool invocation gateway: `POST /v1/tools/invoke` (gateway.md 5).
 
+mod api;
 mod invoke;
+mod shapes;
 
-use axum::{Router, routing::post};
+pub use api::api;
+use axum::Router;
 use bespin_edge::Deps;
+use bespin_web::describe::router;
 
-/// The routes of this function.
+/// Serves the routes of this function.
 pub fn routes(deps: Deps) -> Router {
-    Router::new().route(invoke::PATH, post(invoke::invoke)).with_state(deps)
+    router(api).with_state(deps)
 }

@@ -6,7 +6,7 @@ use bespin_policies::{Dimension, MAX_NAME, Project, Quotas};
 use bespin_primitives::Timestamp;
 use bespin_table::TableError;
 use bespin_turns::{Allowed, Subject};
-use bespin_web::{Fields, integer, members, text};
+use bespin_web::{Fields, Read, integer, members, text};
 
 /// What a user is whose kind is not told (control-plane.md 3).
 const USUAL_TYPE: &str = "free";
@@ -21,8 +21,15 @@ pub(crate) struct Kind {
 impl Kind {
     /// Reads `user_type`, and `policy` with its seven numbers; faults are noted in the fields.
     pub(crate) fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let user_type = fields.optional("user_type", text(1..=MAX_NAME));
-        let policy = fields.optional("policy", members(quotas));
+        let user_type = fields.optional(
+            "user_type",
+            text(1..=MAX_NAME).about("Whose policy holds; `free` where nothing is said"),
+        );
+        let policy = fields.optional(
+            "policy",
+            members(quotas)
+                .about("Limits that hold instead of the policy of the kind of user; `null` is no limit"),
+        );
         Some(Self { user_type: user_type?.unwrap_or_else(|| USUAL_TYPE.to_owned()), policy: policy? })
     }
 }

@@ -8,7 +8,7 @@ use bespin_policies::{Budget, BudgetPolicy, MAX_NAME, Project};
 use bespin_primitives::Micros;
 use bespin_table::TableError;
 use bespin_turns::{BudgetVerdict, ProviderBudget};
-use bespin_web::{Answer, Body, Call, Problem, decimal, text};
+use bespin_web::{Answer, Body, Call, Problem, Read, decimal, text};
 use serde_json::{Value, json};
 
 /// More than any provider costs, and far below what a sum of them could not hold: a billion dollars.
@@ -39,7 +39,7 @@ pub(crate) async fn budgets_of(
 }
 
 /// Which budgets are asked about.
-struct Question {
+pub(crate) struct Question {
     named: Named,
     bundle_id: String,
     /// Of none, all providers that have a budget.
@@ -47,12 +47,13 @@ struct Question {
 }
 
 impl Question {
-    fn parse(body: &Body, call: &Call) -> Result<Self, Problem> {
+    pub(crate) fn parse(body: &Body, call: &Call) -> Result<Self, Problem> {
         let name = || text(1..=MAX_NAME);
         let mut fields = body.fields()?;
-        let named = Named::in_body(&mut fields, call)?;
+        let named = Named::in_body(&mut fields, call);
         let bundle_id = fields.required("bundle_id", name());
-        let provider = fields.optional("provider", name());
+        let provider = fields.optional("provider", name().about("Of none, all that have a budget"));
+        let named = named?;
         fields.finish(|| Some(Self { named: named?, bundle_id: bundle_id?, provider: provider? }))
     }
 }
@@ -87,7 +88,7 @@ pub(crate) async fn check(State(deps): State<Deps>, call: Call) -> Result<Answer
 }
 
 /// What a provider cost.
-struct Cost {
+pub(crate) struct Cost {
     named: Named,
     bundle_id: String,
     provider: String,
@@ -96,14 +97,15 @@ struct Cost {
 }
 
 impl Cost {
-    fn parse(body: &Body, call: &Call) -> Result<Self, Problem> {
+    pub(crate) fn parse(body: &Body, call: &Call) -> Result<Self, Problem> {
         let name = || text(1..=MAX_NAME);
         let mut fields = body.fields()?;
-        let named = Named::in_body(&mut fields, call)?;
+        let named = Named::in_body(&mut fields, call);
         let bundle_id = fields.required("bundle_id", name());
         let provider = fields.required("provider", name());
-        let usd = fields.required("usd", decimal(MAX_DOLLARS));
-        let commit_id = fields.optional("commit_id", name());
+        let usd = fields.required("usd", decimal(MAX_DOLLARS).about("Nothing is ignored"));
+        let commit_id = fields.optional("commit_id", name().about("Counts once in 24 hours"));
+        let named = named?;
         fields.finish(|| {
             Some(Self {
                 named: named?,

@@ -6,7 +6,7 @@ use bespin_access::Action;
 use bespin_edge::{Deps, Named, Place};
 use bespin_policies::MAX_NAME;
 use bespin_turns::{LockOrder, Subject};
-use bespin_web::{Answer, Body, Call, Problem, integer, text};
+use bespin_web::{Answer, Body, Call, Problem, Read, integer, text};
 use serde_json::json;
 
 use crate::{
@@ -19,7 +19,7 @@ const LOCK_SECONDS: i64 = 120;
 const MAX_LOCK_SECONDS: i64 = 86_400;
 
 /// A turn that runs, or wants to.
-struct Running {
+pub(crate) struct Running {
     named: Named,
     subject: Subject,
     kind: Kind,
@@ -28,12 +28,17 @@ struct Running {
 }
 
 impl Running {
-    fn parse(body: &Body, call: &Call) -> Result<Self, Problem> {
+    pub(crate) fn parse(body: &Body, call: &Call) -> Result<Self, Problem> {
         let mut fields = body.fields()?;
-        let named = Named::in_body(&mut fields, call)?;
+        let named = Named::in_body(&mut fields, call);
         let (subject, kind) = (subject(&mut fields), Kind::read(&mut fields));
         let lock_id = fields.required("lock_id", text(1..=MAX_NAME));
-        let lock_seconds = fields.or("lock_seconds", LOCK_SECONDS, integer(1..=MAX_LOCK_SECONDS));
+        let lock_seconds = fields.or(
+            "lock_seconds",
+            LOCK_SECONDS,
+            integer(1..=MAX_LOCK_SECONDS).about("After how many seconds the lock ends by itself"),
+        );
+        let named = named?;
         fields.finish(|| {
             Some(Self {
                 named: named?,
@@ -84,7 +89,7 @@ pub(crate) async fn release(State(deps): State<Deps>, call: Call) -> Result<Answ
 }
 
 /// A turn that came to its end.
-struct Ended {
+pub(crate) struct Ended {
     named: Named,
     subject: Subject,
     tokens: u64,
@@ -93,14 +98,15 @@ struct Ended {
 }
 
 impl Ended {
-    fn parse(body: &Body, call: &Call) -> Result<Self, Problem> {
+    pub(crate) fn parse(body: &Body, call: &Call) -> Result<Self, Problem> {
         let mut fields = body.fields()?;
-        let named = Named::in_body(&mut fields, call)?;
+        let named = Named::in_body(&mut fields, call);
         let subject = subject(&mut fields);
         // None, zero and less still count one request.
-        let tokens = fields.or("tokens", 0, integer(..));
+        let tokens = fields.or("tokens", 0, integer(..).about("Zero, less and none still count one request"));
         let lock_id = fields.optional("lock_id", text(1..=MAX_NAME));
-        let commit_id = fields.optional("commit_id", text(1..=MAX_NAME));
+        let commit_id = fields.optional("commit_id", text(1..=MAX_NAME).about("Counts once in 24 hours"));
+        let named = named?;
         fields.finish(|| {
             let tokens = u64::try_from(tokens?).unwrap_or_default();
             Some(Self { named: named?, subject: subject?, tokens, lock_id: lock_id?, commit_id: commit_id? })

@@ -4,7 +4,7 @@ use axum::extract::State;
 use bespin_access::Action;
 use bespin_edge::Deps;
 use bespin_turns::AtExpiry;
-use bespin_web::{Answer, Call, Problem, one_of};
+use bespin_web::{Answer, Body, Call, Problem, one_of};
 
 use crate::turns::settings_view;
 
@@ -13,12 +13,16 @@ pub(crate) async fn show(State(deps): State<Deps>, call: Call) -> Result<Answer,
     Ok(Answer::ok(&settings_view(deps.turns.at_expiry(&access).await?)))
 }
 
+pub(crate) fn parse(body: &Body) -> Result<AtExpiry, Problem> {
+    let mut fields = body.fields()?;
+    let name = fields.required("at_expiry", one_of(&AtExpiry::NAMES));
+    fields.finish(|| AtExpiry::parse(name?))
+}
+
 pub(crate) async fn set(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let body = call.json()?;
     let caller = deps.identify(&call).await?;
-    let mut fields = body.fields()?;
-    let name = fields.required("at_expiry", one_of(&AtExpiry::NAMES));
-    let at_expiry = fields.finish(|| AtExpiry::parse(name?))?;
+    let at_expiry = parse(&body)?;
     let access = caller.authorise(Action::RunTurns)?;
     let author = deps.author(&call, &access);
     deps.turns.set_at_expiry(&author, &access, at_expiry).await?;

@@ -11,8 +11,9 @@ use bespin_policies::Project;
 use bespin_primitives::Timestamp;
 use bespin_recording::{Claim, Fingerprint};
 use bespin_turns::{Amounts, AtExpiry, Room, Settlement, Subject, TurnOrder};
+use bespin_web::describe::Shape;
 use bespin_web::{
-    Answer, Body, Call, Fields, Problem, decimal, integer, map_by, map_of, members, one_of, parsed,
+    Answer, Body, Call, Fields, Problem, Read, decimal, integer, map_by, map_of, members, one_of, parsed,
 };
 use serde_json::{Value, json};
 
@@ -46,9 +47,14 @@ const NO_EVENT: &str = "no such metered event";
 fn amounts(fields: &mut Fields<'_>) -> Option<Amounts> {
     let requests = fields.or("requests", 1, integer(0..=MAX_COUNT));
     let tokens = fields.or("tokens", 0, integer(0..=MAX_COUNT));
-    let usd = fields.optional("usd", map_of(MAX_PROVIDERS, decimal(MAX_DOLLARS)));
-    let event = parsed(|key| MeteredEvent::parse(key).ok_or(NO_EVENT));
-    let units = fields.optional("units", map_by(MeteredEvent::ALL.len(), event, integer(0..=MAX_UNITS)));
+    let usd =
+        fields.optional("usd", map_of(MAX_PROVIDERS, decimal(MAX_DOLLARS)).about("Dollars by provider"));
+    let event = parsed(|key| MeteredEvent::parse(key).ok_or(NO_EVENT)).shaped(event_shape);
+    let units = fields.optional(
+        "units",
+        map_by(MeteredEvent::ALL.len(), event, integer(0..=MAX_UNITS))
+            .about("Units by metered event, held against the plan"),
+    );
     let whole = |number: Option<i64>| u64::try_from(number?).ok();
     let some = |(event, units)| Some((event, whole(Some(units)).filter(|units| *units > 0)?));
     Some(Amounts {
@@ -59,8 +65,12 @@ fn amounts(fields: &mut Fields<'_>) -> Option<Amounts> {
     })
 }
 
+fn event_shape() -> Shape {
+    Shape::one_of(&MeteredEvent::ALL.map(MeteredEvent::key))
+}
+
 /// What the body asks for.
-struct Begin {
+pub(crate) struct Begin {
     project: Project,
     subject: Subject,
     kind: Kind,
@@ -70,13 +80,21 @@ struct Begin {
 }
 
 impl Begin {
-    fn parse(body: &Body) -> Result<Self, Problem> {
+    pub(crate) fn parse(body: &Body) -> Result<Self, Problem> {
         let mut fields = body.fields()?;
         let (subject, kind) = (subject(&mut fields), Kind::read(&mut fields));
         let project = fields.optional("project", parsed(|name| Project::parse(name).ok_or(NO_PROJECT)));
         let estimate = fields.optional("estimate", members(amounts));
-        let lifetime = fields.or("lifetime_seconds", LIFETIME_SECONDS, integer(1..=MAX_LIFETIME_SECONDS));
-        let at_expiry = fields.optional("at_expiry", one_of(&AtExpiry::NAMES));
+        let lifetime = fields.or(
+            "lifetime_seconds",
+            LIFETIME_SECONDS,
+            integer(1..=MAX_LIFETIME_SECONDS).about("How long the estimate is held"),
+        );
+        let at_expiry = fields.optional(
+            "at_expiry",
+            one_of(&AtExpiry::NAMES)
+                .about("What becomes of it then; the setting of the tenant where nothing is said"),
+        );
         fields.finish(|| {
             let usual = || Amounts { requests: 1, ..Amounts::default() };
             Some(Self {
@@ -136,12 +154,17 @@ pub(crate) async fn show(State(deps): State<Deps>, call: Call) -> Result<Answer,
     Ok(Answer::ok(&turn.view(call.now)))
 }
 
+/// What a turn used.
+pub(crate) fn parse_used(body: &Body) -> Result<Amounts, Problem> {
+    let mut fields = body.fields()?;
+    let used = amounts(&mut fields);
+    fields.finish(|| used)
+}
+
 pub(crate) async fn settle(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let body = call.json()?;
     let caller = deps.identify(&call).await?;
-    let mut fields = body.fields()?;
-    let used = amounts(&mut fields);
-    let used = fields.finish(|| used)?;
+    let used = parse_used(&body)?;
     let access = caller.authorise(Action::RunTurns)?;
     let catalogue =
         if used.units.is_empty() { Arc::default() } else { deps.entitlements.catalogue().await? };
@@ -156,16 +179,17 @@ pub(crate) async fn cancel(State(deps): State<Deps>, call: Call) -> Result<Answe
     Ok(Answer::ok(&turn.view(call.now)))
 }
 
+/// How much more time a turn is given; of none, as much as it was given at its begin.
+pub(crate) fn parse_lifetime(body: &Body) -> Result<Option<u32>, Problem> {
+    let mut fields = body.fields()?;
+    let lifetime = fields.optional("lifetime_seconds", integer(1..=MAX_LIFETIME_SECONDS));
+    fields.finish(|| Some(lifetime?.and_then(|seconds| u32::try_from(seconds).ok())))
+}
+
 pub(crate) async fn heartbeat(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let body = call.json()?;
     let caller = deps.identify(&call).await?;
-    let lifetime_seconds = if body.value().is_some() {
-        let mut fields = body.fields()?;
-        let lifetime = fields.optional("lifetime_seconds", integer(1..=MAX_LIFETIME_SECONDS));
-        fields.finish(|| Some(lifetime?.and_then(|seconds| u32::try_from(seconds).ok())))?
-    } else {
-        None
-    };
+    let lifetime_seconds = if body.value().is_some() { parse_lifetime(&body)? } else { None };
     let access = caller.authorise(Action::RunTurns)?;
     let turn = deps.turns.prolong(&access, call.path("turn_id"), lifetime_seconds, call.now).await?;
     Ok(Answer::ok(&turn.view(call.now)))

@@ -5,11 +5,7 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use axum::{
-    Router,
-    extract::Request,
-    middleware::{Next, from_fn},
-};
+use axum::Router;
 use bespin_access::{ConsoleKey, Pepper};
 use bespin_aws::Connection;
 use bespin_edge::{Deps, Settings};
@@ -19,7 +15,9 @@ use bespin_queue::sqs_client;
 use data_encoding::HEXLOWER;
 use serde_json::Value;
 
-use crate::{Console, DataFolder, EventSource, LocalError, LocalSettings, RequestClock, Storage, queues};
+use crate::{
+    Console, DataFolder, EventSource, Function, LocalError, LocalSettings, RequestClock, Storage, queues,
+};
 
 const PEPPER_FILE: &str = "pepper";
 const CONSOLE_KEY_FILE: &str = "console-key";
@@ -192,34 +190,9 @@ impl Cloud {
     }
 }
 
-type Routes = fn(Deps) -> Router;
-
-/// Every function that answers requests, by the name of its folder.
-const FUNCTIONS: [(&str, Routes); 12] = [
-    ("tenants", bespin_fn_tenants::routes),
-    ("tools", bespin_fn_tools::routes),
-    ("turns", bespin_fn_turns::routes),
-    ("kpis", bespin_fn_kpis::routes),
-    ("briefs", bespin_fn_briefs::routes),
-    ("notifications", bespin_fn_notifications::routes),
-    ("chat", bespin_fn_chat::routes),
-    ("billing", bespin_fn_billing::routes),
-    ("admin", bespin_fn_admin::routes),
-    ("control-plane", bespin_fn_control_plane::routes),
-    ("webhooks", bespin_fn_webhooks::routes),
-    ("console", bespin_fn_console::routes),
-];
-
 /// Every function's routes over one set of parts, so that a change made through one shows at once in all.
 fn routes(deps: &Deps) -> Router {
-    let all = FUNCTIONS.into_iter().map(|(function, routes)| of_function(function, routes(deps.clone())));
-    all.fold(Router::new(), Router::merge)
-}
-
-/// A function's routes, whose calls of the stores count as its own where calls are observed.
-pub fn of_function(function: &'static str, routes: Router) -> Router {
-    let as_itself = move |request: Request, next: Next| as_function(function, next.run(request));
-    routes.route_layer(from_fn(as_itself))
+    Function::ALL.iter().map(|function| function.routes(deps)).fold(Router::new(), Router::merge)
 }
 
 /// The clock that ages caches. Where calls are observed, nothing that was read is believed a second time: in a deployment

@@ -4,9 +4,12 @@ use bespin_access::{AdministeredTenant, Administrator};
 use bespin_entitlements::AdministrationError;
 use bespin_policies::Project;
 use bespin_primitives::TenantId;
-use bespin_web::{Call, FieldFault, Fields, Problem, parsed, text};
+use bespin_web::{Call, FieldFault, Fields, Problem, Read, parsed, text};
 
 use crate::Deps;
+
+/// Where clients look for the control plane: both answer alike (control-plane.md 10.1).
+pub const CONTROL_PLANE: [&str; 2] = ["/api/v1/admin/control-plane", "/api/admin/control-plane"];
 
 /// What a call says about it.
 #[derive(Debug, Clone)]
@@ -34,17 +37,24 @@ impl Named {
 
     /// What a body says, of which the other members are still to be read, or else the query.
     pub fn in_body(fields: &mut Fields<'_>, call: &Call) -> Result<Option<Self>, Problem> {
-        let query = Self::in_query(call)?;
-        Ok(Self::read(fields).map(|body| Self {
+        let (query, body) = (Self::in_query(call), Self::read(fields));
+        let query = query?;
+        Ok(body.map(|body| Self {
             tenant: body.tenant.or(query.tenant),
             project: body.project.or(query.project),
         }))
     }
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let tenant = fields.optional("tenant", text(1..=255));
-        let project = fields
-            .optional("project", parsed(|name| Project::parse(name).ok_or("must have 1 to 255 characters")));
+        let tenant = fields.optional(
+            "tenant",
+            text(1..=255).about("The tenant; the operator has to name one, others may name their own"),
+        );
+        let project = fields.optional(
+            "project",
+            parsed(|name| Project::parse(name).ok_or("must have 1 to 255 characters"))
+                .about("The project of the tenant; `main` where nothing is said"),
+        );
         Some(Self { tenant: tenant?, project: project? })
     }
 

@@ -7,19 +7,20 @@ use std::net::IpAddr;
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
 use axum::response::{IntoResponse, Response};
-use bespin_primitives::{RequestId, Timestamp};
+use bespin_primitives::{OsRandom, RequestId, Timestamp};
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use serde_json::{Map, Value};
 
 use crate::arrival::{Arrival, MAX_BODY_BYTES};
+use crate::describe::{Place, Sketch};
 use crate::field_fault::{FieldFault, Loc, Step};
 use crate::fields::{Body, Content, Fields};
 use crate::json::{self, NonFinite};
 use crate::problem::Problem;
 
 /// The longest idempotency key, in code points (gateway.md 4).
-const MAX_KEY_LENGTH: usize = 255;
+pub(crate) const MAX_KEY_LENGTH: usize = 255;
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
@@ -40,6 +41,8 @@ pub struct Call {
     path: Vec<(String, String)>,
     query: Map<String, Value>,
     body: Bytes,
+    /// Where what is asked of this call is noted, if it is none.
+    sketch: Option<Sketch>,
 }
 
 /// Without the body, the query and the headers: they hold secrets.
@@ -70,6 +73,9 @@ impl Call {
     }
 
     fn parse(&self, non_finite: NonFinite) -> Result<Body, Problem> {
+        if let Some(sketch) = &self.sketch {
+            return Ok(Body(Content::Sketch(sketch.clone())));
+        }
         if self.body.is_empty() {
             return Ok(Body(Content::Absent));
         }
@@ -134,11 +140,17 @@ impl Call {
 
     /// The parameters of the query, decoded; of repeated ones the last. Faults are at `["query", name]`.
     pub fn query(&self) -> Fields<'_> {
+        if let Some(sketch) = &self.sketch {
+            return Fields::sketching(sketch, Place::Query);
+        }
         Fields::new(Cow::Borrowed(&self.query), Loc::Root("query"))
     }
 
     /// The fields of a form in the body, decoded; of repeated ones the last. Faults are at `["body", name]`.
     pub fn form(&self) -> Fields<'_> {
+        if let Some(sketch) = &self.sketch {
+            return Fields::sketching(sketch, Place::Body);
+        }
         let text = |(name, value): (Cow<'_, str>, Cow<'_, str>)| (name.into_owned(), Value::from(value));
         Fields::new(Cow::Owned(form_urlencoded::parse(&self.body).map(text).collect()), Loc::Root("body"))
     }
@@ -153,8 +165,27 @@ impl Call {
 impl Call {
     /// The parameters of the path as fields, for those that are more than text. Faults are at `["path", name]`.
     pub fn path_fields(&self) -> Fields<'_> {
+        if let Some(sketch) = &self.sketch {
+            return Fields::sketching(sketch, Place::Path);
+        }
         let text = |(name, value): &(String, String)| (name.clone(), Value::String(value.clone()));
         Fields::new(Cow::Owned(self.path.iter().map(text).collect()), Loc::Root("path"))
+    }
+}
+
+impl Call {
+    /// No call: whatever a parser asks of it is noted in a sketch.
+    pub(crate) fn sketching(sketch: Sketch) -> Self {
+        Self {
+            request_id: RequestId::random(&OsRandom),
+            now: Timestamp::MIN,
+            address: None,
+            headers: HeaderMap::new(),
+            path: Vec::new(),
+            query: Map::new(),
+            body: Bytes::new(),
+            sketch: Some(sketch),
+        }
     }
 }
 
@@ -189,7 +220,7 @@ async fn read(request: Request) -> Result<Call, Problem> {
     let query = query.into_iter().map(|(name, value)| (name, Value::String(value))).collect();
     // The surface has read and measured it.
     let body = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| Problem::unreadable_body())?;
-    Ok(Call { request_id, now, address, headers: parts.headers, path, query, body })
+    Ok(Call { request_id, now, address, headers: parts.headers, path, query, body, sketch: None })
 }
 
 async fn path_parameters(parts: &mut http::request::Parts) -> Vec<(String, String)> {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use crate::describe::{Place, Shape, Sketch};
 use crate::field_fault::{Faults, FieldFault, Loc};
 use crate::problem::Problem;
 use crate::read::{Input, Read};
@@ -20,6 +21,8 @@ pub(crate) enum Content {
     Json(Value),
     /// Something whose content type is not JSON: it counts as a string.
     Text,
+    /// No body: what a parser asks of one is noted.
+    Sketch(Sketch),
 }
 
 impl Body {
@@ -27,7 +30,7 @@ impl Body {
     pub fn value(&self) -> Option<&Value> {
         match &self.0 {
             Content::Json(value) => Some(value),
-            Content::Absent | Content::Text => None,
+            Content::Absent | Content::Text | Content::Sketch(_) => None,
         }
     }
 
@@ -41,6 +44,7 @@ impl Body {
                 Err(FieldFault::at("missing", &body, &Value::Null, "Field required").into())
             }
             Content::Json(other) => Err(not_an_object(&body, other).into()),
+            Content::Sketch(sketch) => Ok(Fields::sketching(sketch, Place::Body)),
             Content::Text => Err(FieldFault::new("model_attributes_type", ["body"], NOT_SENT_AS_JSON).into()),
         }
     }
@@ -74,16 +78,34 @@ pub struct Fields<'a> {
     members: Cow<'a, Map<String, Value>>,
     loc: Loc<'a>,
     faults: Faults,
+    /// Where what is asked for is noted, instead of being read.
+    sketch: Option<(Sketch, Place)>,
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "a reader is made where it is used, and used once")]
 impl<'a> Fields<'a> {
     pub(crate) fn new(members: Cow<'a, Map<String, Value>>, loc: Loc<'a>) -> Self {
-        Self { members, loc, faults: Faults::default() }
+        Self { members, loc, faults: Faults::default(), sketch: None }
+    }
+
+    /// Fields that are noted, not read: every one gives `None`.
+    pub(crate) fn sketching(sketch: &Sketch, place: Place) -> Self {
+        let sketch = Some((sketch.clone(), place));
+        Self { sketch, ..Self::new(Cow::Owned(Map::new()), Loc::Root("")) }
+    }
+
+    /// Notes a field, where fields are noted.
+    fn is_noted(&self, name: &str, shape: impl FnOnce() -> Shape) -> bool {
+        let Some((sketch, place)) = &self.sketch else { return false };
+        sketch.note(*place, name, shape());
+        true
     }
 
     /// A member that must be there: `missing` otherwise, echoing the enclosing object.
     pub fn required<R: Read>(&mut self, name: &str, reader: R) -> Option<R::Value> {
+        if self.is_noted(name, || reader.shape()) {
+            return None;
+        }
         if self.members.contains_key(name) {
             return self.read(name, &reader);
         }
@@ -94,6 +116,9 @@ impl<'a> Fields<'a> {
 
     /// A member that may be left out or `null`. The outer `None` is a faulty member, the inner an absent one.
     pub fn optional<R: Read>(&mut self, name: &str, reader: R) -> Option<Option<R::Value>> {
+        if self.is_noted(name, || reader.shape().or_null().optional()) {
+            return None;
+        }
         match self.members.get(name) {
             None | Some(Value::Null) => Some(None),
             Some(_) => self.read(name, &reader).map(Some),
@@ -103,6 +128,9 @@ impl<'a> Fields<'a> {
     /// A member that has a value when it is left out. `null` equals leaving it out (gateway.md 1.2), except
     /// where the reader says otherwise: a free-form object is refused as `null` (gateway.md 5.1).
     pub fn or<R: Read>(&mut self, name: &str, default: R::Value, reader: R) -> Option<R::Value> {
+        if self.is_noted(name, || reader.shape_with_default(&default)) {
+            return None;
+        }
         match self.members.get(name) {
             None => Some(default),
             Some(Value::Null) if R::NULL_IS_ABSENT => Some(default),
@@ -125,7 +153,7 @@ impl<'a> Fields<'a> {
     /// The command all members make together, or one 422 that names every fault.
     pub fn finish<T>(self, make: impl FnOnce() -> Option<T>) -> Result<T, Problem> {
         let faults = self.faults.into_vec();
-        if !faults.is_empty() {
+        if !faults.is_empty() || self.sketch.is_some() {
             return Err(Problem::invalid(faults));
         }
         make().ok_or_else(|| Problem::broken("a field was refused without a fault"))

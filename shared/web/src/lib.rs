@@ -24,6 +24,7 @@ mod answer;
 mod arrival;
 mod call;
 mod cors;
+pub mod describe;
 mod field_fault;
 mod fields;
 mod json;
@@ -41,7 +42,7 @@ pub use call::{Call, IdempotencyKey};
 pub use cors::cors_origins;
 pub use field_fault::{Faults, FieldFault, MAX_REPORTED_FAULTS, Step};
 pub use fields::{Body, Fields};
-pub use page::{Asset, Download, Page};
+pub use page::{Asset, Download, Page, STYLESHEET};
 pub use problem::Problem;
 pub use rate::{FailureLimiter, RateLimiter};
 pub use read::{

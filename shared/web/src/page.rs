@@ -3,8 +3,10 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use futures::Stream;
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use sha2::{Digest, Sha256};
 
 /// What a page may load and do: its own files, calls to where it came from, forms that go there; no script or style in
 /// the page itself, nothing from elsewhere, in nobody's frame.
@@ -61,6 +63,10 @@ impl IntoResponse for Page {
     }
 }
 
+/// The stylesheet that all pages share.
+pub const STYLESHEET: Asset =
+    Asset { content_type: "text/css; charset=utf-8", content: include_str!("../assets/bespin.css") };
+
 /// A file that is part of the program. Its address changes with its content, so that browsers keep it for a year.
 #[derive(Debug, Clone, Copy)]
 pub struct Asset {
@@ -68,6 +74,14 @@ pub struct Asset {
     pub content_type: &'static str,
     /// What is in it.
     pub content: &'static str,
+}
+
+impl Asset {
+    /// Its name for addresses, `stem.0123456789abcdef.extension`: another one whenever its content is another.
+    pub fn name(&self, stem: &str, extension: &str) -> String {
+        let hash = HEXLOWER.encode(&Sha256::digest(self.content)[..8]);
+        format!("{stem}.{hash}.{extension}")
+    }
 }
 
 impl IntoResponse for Asset {

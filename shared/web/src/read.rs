@@ -11,6 +11,7 @@ use std::ops::{Bound, RangeBounds};
 
 use serde_json::Value;
 
+use crate::describe::Shape;
 use crate::field_fault::{Faults, FieldFault, Loc};
 
 pub use collection::{List, ListOf, MapOf, Members, Object, list, list_of, map_by, map_of, members, object};
@@ -28,6 +29,95 @@ pub trait Read {
 
     /// The value, or `None` after noting why not.
     fn read(&self, input: &Input<'_>, faults: &mut Faults) -> Option<Self::Value>;
+
+    /// What good values look like, as documents tell it. More than that may be read: a number written as text, say.
+    fn shape(&self) -> Shape;
+
+    /// A value as it would be sent, where it can be told.
+    fn sent(_: &Self::Value) -> Option<Value> {
+        None
+    }
+
+    /// The shape of a member that has this value when it is left out.
+    fn shape_with_default(&self, default: &Self::Value) -> Shape {
+        match Self::sent(default) {
+            Some(sent) => self.shape().or_else(sent),
+            None => self.shape().optional(),
+        }
+    }
+
+    /// The same reader with words for people, which documents tell.
+    fn about(self, text: &'static str) -> About<Self>
+    where
+        Self: Sized,
+    {
+        About { reader: self, text }
+    }
+
+    /// The same reader, its values looking like this in documents.
+    fn shaped(self, shape: fn() -> Shape) -> Shaped<Self>
+    where
+        Self: Sized,
+    {
+        Shaped { reader: self, shape }
+    }
+}
+
+/// See [`Read::about`].
+#[derive(Debug, Clone, Copy)]
+pub struct About<R> {
+    reader: R,
+    text: &'static str,
+}
+
+impl<R: Read> Read for About<R> {
+    type Value = R::Value;
+
+    const NULL_IS_ABSENT: bool = R::NULL_IS_ABSENT;
+
+    fn read(&self, input: &Input<'_>, faults: &mut Faults) -> Option<Self::Value> {
+        self.reader.read(input, faults)
+    }
+
+    fn shape(&self) -> Shape {
+        let shape = self.reader.shape();
+        match shape.schema().get("description").and_then(Value::as_str) {
+            Some(more) => {
+                let text = format!("{}. {more}", self.text);
+                shape.about(&text)
+            }
+            None => shape.about(self.text),
+        }
+    }
+
+    fn sent(value: &Self::Value) -> Option<Value> {
+        R::sent(value)
+    }
+}
+
+/// See [`Read::shaped`].
+#[derive(Debug, Clone, Copy)]
+pub struct Shaped<R> {
+    reader: R,
+    shape: fn() -> Shape,
+}
+
+impl<R: Read> Read for Shaped<R> {
+    type Value = R::Value;
+
+    const NULL_IS_ABSENT: bool = R::NULL_IS_ABSENT;
+
+    fn read(&self, input: &Input<'_>, faults: &mut Faults) -> Option<Self::Value> {
+        self.reader.read(input, faults)
+    }
+
+    fn shape(&self) -> Shape {
+        (self.shape)()
+    }
+
+    fn sent(value: &Self::Value) -> Option<Value> {
+        R::sent(value)
+    }
 }
 
 /// A value and where it stands.

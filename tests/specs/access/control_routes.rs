@@ -1,6 +1,6 @@
 //! The routes of the control plane, each under both of its prefixes, and who may call them (control-plane.md 10).
 
-use bespin_fn_control_plane::PREFIXES;
+use bespin_edge::CONTROL_PLANE;
 use bespin_tests::{Actor, Request, STRIPE_SECRET, World, noon};
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, Mac};
@@ -54,10 +54,11 @@ impl ControlRoute {
 }
 
 /// All routes of the control plane.
-const CONTROL: [ControlRoute; 22] = [
+const CONTROL: [ControlRoute; 23] = [
     ControlRoute::creating("/replenishments/grant-trial", GRANTS, || json!({"user_id": "maria"})),
     ControlRoute::creating("/replenishments/top-up", GRANTS, || json!({"user_id": "maria"})),
     ControlRoute::reading("/replenishments/user/{user_id}", GRANTS),
+    ControlRoute::deleting("/replenishments/user/{user_id}", GRANTS),
     ControlRoute::reading("/replenishments/users", GRANTS),
     ControlRoute::reading("/replenishments", GRANTS),
     ControlRoute::creating(
@@ -114,7 +115,7 @@ const DEACTIVATE_BUDGET: ControlRoute =
 
 /// Method and path of every route, under both prefixes, and the route.
 pub(crate) fn control() -> impl Iterator<Item = (&'static str, String, ControlRoute)> {
-    PREFIXES.into_iter().flat_map(|prefix| {
+    CONTROL_PLANE.into_iter().flat_map(|prefix| {
         let routes = CONTROL.into_iter().chain([DEACTIVATE_BUDGET]).chain(LIMITER);
         routes.map(move |route| (route.method, format!("{prefix}{}", route.path), route))
     })
@@ -139,7 +140,8 @@ impl Shop {
         let header = format!("t={sent_at},v1={}", HEXLOWER.encode(&mac.finalize().into_bytes()));
         let request = world.request("POST", "/api/v1/webhooks/stripe").header("stripe-signature", header);
         request.json(&event).send().await.expect(200);
-        let deliveries = admin.get(&format!("{}/webhooks/deliveries", PREFIXES[1])).send().await.expect(200);
+        let deliveries =
+            admin.get(&format!("{}/webhooks/deliveries", CONTROL_PLANE[1])).send().await.expect(200);
         let delivery_id = deliveries["deliveries"][0]["delivery_id"].as_str().unwrap().to_owned();
         Self { world, admin, delivery_id }
     }

@@ -47,7 +47,9 @@ pub(crate) const OPEN: [(&str, &str); 7] = [
 ];
 
 /// Pages and their files that everybody may ask for.
-const PAGES: [(&str, &str); 5] = [
+const PAGES: [(&str, &str); 7] = [
+    ("GET", "/docs"),
+    ("GET", "/docs/assets/{file}"),
     ("GET", "/ui"),
     ("GET", "/ui/assets/{file}"),
     ("GET", "/console/assets/{file}"),
@@ -685,8 +687,10 @@ async fn the_published_document_says_which_routes_ask_for_an_idempotency_key_and
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{document}");
     for route in all() {
         let operation = &document["paths"][route.path][route.method.to_ascii_lowercase()];
-        let parameters = operation["parameters"].to_string();
-        assert_eq!(parameters.contains("/IdempotencyKey\""), route.keyed, "{}", route.name());
+        let mut parameters = operation["parameters"].as_array().into_iter().flatten();
+        let keyed = parameters
+            .any(|parameter| parameter["name"] == "Idempotency-Key" && parameter["required"] == json!(true));
+        assert_eq!(keyed, route.keyed, "{}", route.name());
         assert_eq!(operation["requestBody"]["required"] == true, route.body.is_some(), "{}", route.name());
         assert!(operation["responses"][route.success.to_string()].is_object(), "{}", route.name());
         for status in ["400", "401", "403", "503"] {

@@ -1,7 +1,7 @@
 //! Who may use the control plane, and in which tenant (control-plane.md 10.2; cases G4, G5).
 
+use bespin_edge::CONTROL_PLANE;
 use bespin_embedded::Fault;
-use bespin_fn_control_plane::PREFIXES;
 use bespin_tests::World;
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ async fn g4_without_credentials_401_and_without_the_role_403() {
     let world = World::open().await;
     let admin = world.tenant().await;
     let member = admin.member().await;
-    for prefix in PREFIXES {
+    for prefix in CONTROL_PLANE {
         let path = format!("{prefix}/replenishments");
         for request in [
             world.request("GET", &path),

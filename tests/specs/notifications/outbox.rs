@@ -157,6 +157,11 @@ fn rows(access: &bespin_access::TenantAccess, number: u64, status: &str, payload
     [notification, notice]
 }
 
+fn payload(title: &str) -> Value {
+    let summary = json!({"kpis_considered": 0, "kpis_up": 0, "kpis_down": 0, "kpis_flat": 0});
+    json!({"title": title, "date": "2000-01-02", "summary": summary, "highlights": []})
+}
+
 async fn put(world: &World, rows: impl IntoIterator<Item = Item>) {
     let rows: Vec<Item> = rows.into_iter().collect();
     for some in rows.chunks(90) {
@@ -173,8 +178,8 @@ async fn a_page_of_one_status_looks_at_a_bounded_number_and_still_leads_to_the_e
     let world = World::unhurried().await;
     let admin = world.tenant().await;
     let access = admin.access().await;
-    let acked = (2..=5_201).flat_map(|number| rows(&access, number, "acked", &json!({})));
-    put(&world, rows(&access, 1, "queued", &json!({})).into_iter().chain(acked)).await;
+    let acked = (2..=5_201).flat_map(|number| rows(&access, number, "acked", &payload("Daily Brief")));
+    put(&world, rows(&access, 1, "queued", &payload("Daily Brief")).into_iter().chain(acked)).await;
 
     // So that the caller is remembered.
     list(&admin, "limit=0").await;
@@ -195,7 +200,7 @@ async fn large_payloads_end_a_page_early_so_that_every_answer_goes_through_the_f
     let world = World::open().await;
     let admin = world.tenant().await;
     let access = admin.access().await;
-    let payload = json!({"title": "x".repeat(190_000)});
+    let payload = payload(&"x".repeat(190_000));
     put(&world, (1..=9).flat_map(|number| rows(&access, number, "queued", &payload))).await;
     put(&world, (10..=18).flat_map(|number| rows(&access, number, "queued", &payload))).await;
     put(&world, (19..=27).flat_map(|number| rows(&access, number, "queued", &payload))).await;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::text::{Text, text};
 use super::{Input, Read, counted, length_bounds};
+use crate::describe::{Place, Shape, Sketch};
 use crate::field_fault::{Faults, Loc};
 use crate::fields::{Fields, not_an_object};
 
@@ -31,6 +32,14 @@ impl Read for Object {
             faults.push(input.fault("dict_type", "Input should be a valid dictionary"));
         }
         members.cloned()
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::free_object()
+    }
+
+    fn sent(value: &Self::Value) -> Option<Value> {
+        Some(Value::Object(value.clone()))
     }
 }
 
@@ -63,6 +72,10 @@ where
         let read = (self.read)(&mut fields);
         faults.append(fields.into_faults());
         read
+    }
+
+    fn shape(&self) -> Shape {
+        shape_of(&self.read)
     }
 }
 
@@ -103,6 +116,10 @@ where
             read
         })
     }
+
+    fn shape(&self) -> Shape {
+        list_shape(shape_of(&self.item), self.min, self.max)
+    }
 }
 
 /// See [`list_of`].
@@ -125,6 +142,10 @@ impl<R: Read> Read for ListOf<R> {
 
     fn read(&self, input: &Input<'_>, faults: &mut Faults) -> Option<Self::Value> {
         read_items(input, self.min, self.max, faults, |item, faults| self.item.read(item, faults))
+    }
+
+    fn shape(&self) -> Shape {
+        list_shape(self.item.shape(), self.min, self.max)
     }
 }
 
@@ -172,6 +193,24 @@ impl<N: Read<Value: Ord>, R: Read> Read for MapOf<N, R> {
         // Every member is looked at, so that all faults are told.
         read.collect::<Vec<_>>().into_iter().collect()
     }
+
+    fn shape(&self) -> Shape {
+        let name = self.name.shape();
+        let shape = Shape::map_of(name.example().as_str().unwrap_or("name"), self.item.shape());
+        let shape = shape.with("maxProperties", self.max.into());
+        shape.with("propertyNames", Value::Object(name.schema().clone()))
+    }
+}
+
+/// The object whose members a closure asks for.
+fn shape_of<T>(read: impl Fn(&mut Fields<'_>) -> Option<T>) -> Shape {
+    let sketch = Sketch::default();
+    read(&mut Fields::sketching(&sketch, Place::Body));
+    sketch.body().unwrap_or_else(Shape::free_object)
+}
+
+fn list_shape(item: Shape, min: usize, max: usize) -> Shape {
+    Shape::list_of(item).with_bounds(("minItems", min), ("maxItems", max))
 }
 
 fn read_items<T>(

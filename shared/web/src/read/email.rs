@@ -4,6 +4,7 @@ use email_address::{EmailAddress, Options};
 use serde_json::Value;
 
 use super::{Input, Read};
+use crate::describe::Shape;
 use crate::field_fault::Faults;
 
 /// The longest address a mail server takes, in bytes (RFC 5321, 4.5.3.1).
@@ -34,6 +35,10 @@ impl Read for Email {
                 faults.push(input.fault("value_error", msg).with_bound("reason", Value::from(reason)));
             })
             .ok()
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::text().with("format", "email".into()).like("owner@example.com")
     }
 }
 

@@ -6,6 +6,7 @@ use bespin_primitives::{DecimalError, Micros};
 use serde_json::{Number, Value, json};
 
 use super::{Input, Read};
+use crate::describe::Shape;
 use crate::field_fault::{Faults, FieldFault};
 use crate::json;
 
@@ -47,6 +48,16 @@ impl Read for Integer {
         faults.push(fault);
         None
     }
+
+    fn shape(&self) -> Shape {
+        let shape = self.min.into_iter().fold(Shape::integer(), Shape::at_least);
+        let example = self.min.unwrap_or(1).max(1);
+        self.max.into_iter().fold(shape.like(example), Shape::at_most)
+    }
+
+    fn sent(value: &i64) -> Option<Value> {
+        Some((*value).into())
+    }
 }
 
 fn too_small(input: &Input<'_>, min: i64) -> FieldFault {
@@ -82,6 +93,20 @@ impl Read for Clamped {
         };
         let number = self.range.max.map_or(number, |max| number.min(max));
         Some(self.range.min.map_or(number, |min| number.max(min)))
+    }
+
+    fn shape(&self) -> Shape {
+        let moved = match (self.range.min, self.range.max) {
+            (Some(min), Some(max)) => format!("Moved into {min} to {max}"),
+            (Some(min), None) => format!("Below {min} is {min}"),
+            (None, Some(max)) => format!("Above {max} is {max}"),
+            (None, None) => return Shape::integer(),
+        };
+        Shape::integer().about(&moved)
+    }
+
+    fn sent(value: &i64) -> Option<Value> {
+        Some((*value).into())
     }
 }
 
@@ -194,6 +219,10 @@ impl Read for Float {
         faults.push(fault);
         None
     }
+
+    fn shape(&self) -> Shape {
+        Shape::number()
+    }
 }
 
 fn not_a_number(input: &Input<'_>) -> FieldFault {
@@ -240,6 +269,10 @@ impl Read for Decimal {
         faults.push(fault);
         None
     }
+
+    fn shape(&self) -> Shape {
+        Shape::number().at_least(0).with("maximum", json!(self.max)).about("At most six decimal places")
+    }
 }
 
 /// See [`boolean`].
@@ -279,6 +312,14 @@ impl Read for Boolean {
             );
         }
         flag
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::boolean()
+    }
+
+    fn sent(value: &bool) -> Option<Value> {
+        Some((*value).into())
     }
 }
 

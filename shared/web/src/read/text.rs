@@ -7,6 +7,7 @@ use bespin_primitives::{Date, parse_date};
 use serde_json::Value;
 
 use super::{Input, Read, counted, length_bounds};
+use crate::describe::Shape;
 use crate::field_fault::Faults;
 
 /// See [`text`].
@@ -41,7 +42,17 @@ impl Read for Text {
         faults.push(fault);
         None
     }
+
+    fn shape(&self) -> Shape {
+        Shape::text_of(self.min, self.max)
+    }
+
+    fn sent(value: &String) -> Option<Value> {
+        Some(value.as_str().into())
+    }
 }
+
+const CODE_PATTERN: &str = "^[A-Za-z0-9_.:-]*$";
 
 /// See [`code`].
 #[derive(Debug, Clone, Copy)]
@@ -64,10 +75,13 @@ impl Read for Code {
         if code.chars().all(safe) {
             return Some(code);
         }
-        let pattern = "^[A-Za-z0-9_.:-]*$";
-        let msg = format!("String should match pattern '{pattern}'");
-        faults.push(input.fault("string_pattern_mismatch", msg).with_bound("pattern", pattern));
+        let msg = format!("String should match pattern '{CODE_PATTERN}'");
+        faults.push(input.fault("string_pattern_mismatch", msg).with_bound("pattern", CODE_PATTERN));
         None
+    }
+
+    fn shape(&self) -> Shape {
+        self.text.shape().with("pattern", CODE_PATTERN.into()).like("code")
     }
 }
 
@@ -95,6 +109,14 @@ impl Read for OneOf<'_> {
         }
         spelling
     }
+
+    fn shape(&self) -> Shape {
+        Shape::one_of(self.spellings)
+    }
+
+    fn sent(value: &&'static str) -> Option<Value> {
+        Some((*value).into())
+    }
 }
 
 /// See [`parsed`].
@@ -120,6 +142,10 @@ impl<T, E: fmt::Display, F: Fn(&str) -> Result<T, E>> Read for Parsed<F> {
             })
             .ok()
     }
+
+    fn shape(&self) -> Shape {
+        Shape::text()
+    }
 }
 
 /// See [`date`].
@@ -136,6 +162,10 @@ impl Read for DateText {
 
     fn read(&self, input: &Input<'_>, faults: &mut Faults) -> Option<Date> {
         parsed(|text| parse_date(text).ok_or("not a real date of the form YYYY-MM-DD")).read(input, faults)
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::date()
     }
 }
 

@@ -8,6 +8,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
 use axum::routing::{get, post, put};
 use bespin_primitives::{Clock, Fault, FaultKind, SeededRandom, Timestamp};
+use bespin_web::describe::router;
 use bespin_web::{
     Answer, Call, Fields, Problem, ProcessClock, Surface, clamped, email, float, integer, list, meta, object,
     one_of, text,
@@ -59,7 +60,7 @@ pub(crate) fn routes() -> Router {
         .route("/v1/suspended", get(|| async { Err::<Answer, Problem>(Suspended.into()) }))
         .route("/v1/throttled", get(|| async { Err::<Answer, Problem>(Throttled(Inner).into()) }))
         .route("/v1/panic", get(panics));
-    kpis.merge(others).merge(meta::routes())
+    kpis.merge(others).merge(router(meta::api))
 }
 
 async fn create_kpi(call: Call) -> Result<Answer, Problem> {
