@@ -1,9 +1,9 @@
 # A line each. Only Rust is needed; a target that needs more says so.
-.PHONY: run demo openapi routes prove dead-letters redrive simulate test test-dynamodb-local test-browser lint lint-template deny advisories fmt bench package test-deploy test-runtime test-template template-routes invoke deploy destroy logs
+.PHONY: run demo openapi routes prove dead-letters redrive simulate test test-dynamodb-local test-api test-browser lint lint-template deny advisories fmt bench package test-deploy test-runtime test-template template-routes invoke deploy destroy logs
 
 CARGO ?= cargo
 # What is given on the command line of make reaches the programs, too.
-export TENANT STORE QUEUE_PREFIX SEED HISTORIES SABOTAGE ARCH PROFILE FUNCTION EVENT PACKAGE STAGE PARAMETERS OBSERVED ROUTES
+export TENANT STORE QUEUE_PREFIX SEED HISTORIES SABOTAGE ARCH PROFILE FUNCTION EVENT PACKAGE STAGE PARAMETERS OBSERVED
 
 run: ## the whole product on this machine, http://localhost:8000
 	@$(CARGO) run -p bespin-local --bin bespin-local
@@ -36,11 +36,11 @@ openapi: ## functions/docs/openapi.json anew, from what the functions promise
 routes: ## every route, with its function, from the routers themselves
 	@$(CARGO) run --quiet -p bespin-local --bin bespin-openapi -- routes
 
-test-template: ## infra/template.yaml against the code: environment, permissions, queues; ROUTES=<listing>; needs Python
+test-template: ## infra/template.yaml against the code: routes, environment, permissions, queues; needs Python
 	@infra/test-template.sh
 
-template-routes: ## writes the routes of the template; ROUTES=<listing>; needs Python
-	@infra/routes.py "$(ROUTES)"
+template-routes: ## writes the routes of the template; needs Python
+	@$(MAKE) --silent routes | infra/routes.py
 
 test-deploy: ## the template with real zips on an emulator of AWS, driven end to end; needs Python
 	@infra/test-deploy.sh
@@ -50,6 +50,9 @@ test-runtime: ## each function's zip against a Lambda Runtime API, with sizes an
 
 invoke: ## FUNCTION=<name>: its event of events/ through cargo-lambda, beside make run; needs Python
 	@infra/invoke.sh
+
+test-api: ## requests made from the OpenAPI document against the running product; needs Python
+	@tests/api/run.sh
 
 test-browser: ## the console and the playground in headless Chromium; needs npm
 	@tests/browser/run.sh

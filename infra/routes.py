@@ -1,16 +1,15 @@
 #!/usr/bin/env python3
 """Writes the routes of infra/template.yaml: a line for each path of the routers, between the two marks.
 
-    infra/routes.py LISTING           rewrites them
-    infra/routes.py --check LISTING   fails where they are not what the routers serve
+    make routes | infra/routes.py           rewrites them
+    make routes | infra/routes.py --check   fails where they are not what the routers serve
 
-LISTING is a file of JSON, a list of {"function": .., "method": .., "path": ..} from the routers themselves.
+A line of the listing is a function, a method and a path, from the routers themselves.
 
 A route takes every method of its path, so that the function answers 405, HEAD and preflights, in the product's own words
 and as on the local cloud; what no route takes goes to `tenants` for the same reason (`DefaultRoute` in the template).
 """
 
-import json
 import re
 import sys
 from pathlib import Path
@@ -30,10 +29,11 @@ def name_of(text):
 def functions_by_path(listing):
     """Which function serves each path. One path, one function: a route does not look at the method."""
     owners = {}
-    for route in listing:
-        owner = owners.setdefault(route["path"], route["function"])
-        if owner != route["function"]:
-            raise SystemExit(f"{route['path']} is served by {owner} and by {route['function']}")
+    for route in listing.splitlines():
+        function, _, path = route.split()
+        owner = owners.setdefault(path, function)
+        if owner != function:
+            raise SystemExit(f"{path} is served by {owner} and by {function}")
     return owners
 
 
@@ -60,10 +60,9 @@ def rewritten(template, listing):
 
 
 def main():
-    *flags, listing = sys.argv[1:]
     template = TEMPLATE.read_text()
-    wanted = rewritten(template, json.loads(Path(listing).read_text()))
-    if flags == ["--check"]:
+    wanted = rewritten(template, sys.stdin.read())
+    if sys.argv[1:] == ["--check"]:
         if wanted != template:
             raise SystemExit("the routes of infra/template.yaml are not those of the routers: make template-routes")
     else:

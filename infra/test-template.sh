@@ -4,7 +4,6 @@
 # Python 3.
 #
 #   OBSERVED=<folder>  takes what was written down before
-#   ROUTES=<file>      compares the routes, too: the listing that infra/routes.py reads
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,5 +13,4 @@ if [ -z "${OBSERVED:-}" ]; then
   BESPIN_OBSERVED=$OBSERVED cargo nextest run --profile observed -p bespin-tests
 fi
 export OBSERVED
-if [ -n "${ROUTES:-}" ]; then ROUTES=$(realpath "$ROUTES"); export ROUTES; fi
 PYTHONDONTWRITEBYTECODE=1 exec "$(infra/tools.sh emulator)/python" infra/test_template.py

@@ -2,7 +2,7 @@
 # Makes a Python environment of its own under target/ for a set of pinned tools, and prints where it is: nothing is
 # installed on the machine. Needs Python 3.10 or newer, with venv.
 #
-#   tools.sh package|emulator|cfn-lint|sam|checkov
+#   tools.sh package|emulator|cfn-lint|sam|checkov|api
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,6 +13,7 @@ case $1 in
   # Each has an environment of its own, because each pins the libraries of the others.
   cfn-lint) pins=(cfn-lint==1.53.3) ;;
   sam) pins=(aws-sam-cli==1.167.0) ;;
+  api) pins=(schemathesis==4.32.5 openapi-spec-validator==0.9.0) ;;
   checkov) pins=(checkov==3.3.30) ;;
   *) echo "tools.sh: there is no set of tools called $1" >&2; exit 2 ;;
 esac

@@ -9,6 +9,15 @@ use crate::{api_keys, audit, events, plans, shapes, subscriptions, tenants};
 
 /// Tells all of them.
 pub fn api(api: &mut impl Api<Deps>) {
+    events(api);
+    plans(api);
+    subscriptions(api);
+    api_keys(api);
+    tenants(api);
+    audit(api);
+}
+
+fn events(api: &mut impl Api<Deps>) {
     api.get("/v1/admin/metered-events", events::list, || {
         Operation::new("listMeteredEvents", "All metered events, inactive ones included, by key", &OPERATOR)
             .answers(200, "The events", Shape::list_of(common::metered_event()))
@@ -31,6 +40,9 @@ pub fn api(api: &mut impl Api<Deps>) {
             .answers(200, "The event", common::metered_event())
             .refuses(&[(404, "event_not_found")])
     });
+}
+
+fn plans(api: &mut impl Api<Deps>) {
     api.get("/v1/admin/plans", plans::list, || {
         Operation::new("listPlans", "All plans by id", &OPERATOR).answers(
             200,
@@ -78,6 +90,9 @@ pub fn api(api: &mut impl Api<Deps>) {
             .answers(200, "The caps", Shape::list_of(shapes::cap()))
             .refuses(&[(400, "event_not_found"), (404, "plan_not_found")])
     });
+}
+
+fn subscriptions(api: &mut impl Api<Deps>) {
     api.put("/v1/admin/tenants/{tenant_id}/subscription", subscriptions::set, || {
         Operation::new("setSubscription", "Give a tenant a subscription, or change it", &OPERATOR)
             .says(
@@ -102,6 +117,9 @@ pub fn api(api: &mut impl Api<Deps>) {
             .answers(200, "The subscription", shapes::subscription())
             .refuses(&[(404, "tenant_not_found")])
     });
+}
+
+fn api_keys(api: &mut impl Api<Deps>) {
     api.get("/v1/admin/tenants/{tenant_id}/api-keys", api_keys::list, || {
         Operation::new("listTenantApiKeys", "List a tenant's API keys", &OPERATOR)
             .says("Good keys, oldest first. No key is shown.")
@@ -128,6 +146,9 @@ pub fn api(api: &mut impl Api<Deps>) {
             .answers(200, "The key as it was", common::api_key())
             .refuses(&[(404, "api_key_not_found")])
     });
+}
+
+fn tenants(api: &mut impl Api<Deps>) {
     api.get("/v1/admin/tenants", tenants::list, || {
         Operation::new("listTenants", "All tenants, newest first", &OPERATOR)
             .takes("limit", Shape::integer().or_else(100).about("How many; moved into 1..500"))
@@ -144,6 +165,9 @@ pub fn api(api: &mut impl Api<Deps>) {
         .answers(200, "The tenant", shapes::operated_tenant())
         .refuses(&[(404, "tenant_not_found")])
     });
+}
+
+fn audit(api: &mut impl Api<Deps>) {
     api.get("/v1/admin/audit", audit::list, || {
         Operation::new("listAudit", "A month of changes, newest first", &OPERATOR)
             .says(

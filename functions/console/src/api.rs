@@ -14,6 +14,12 @@ pub fn api(api: &mut impl Api<Deps>) {
 
 /// Pages of the console. What they refuse is told as a page, too.
 pub(crate) fn console(api: &mut impl Api<Deps>) {
+    pages(api);
+    rows(api);
+    session(api);
+}
+
+fn pages(api: &mut impl Api<Deps>) {
     api.get("/console", overview::show, || {
         Operation::new(
             "showConsole",
@@ -46,6 +52,9 @@ pub(crate) fn console(api: &mut impl Api<Deps>) {
             .with(page)
             .refuses(&[(404, "plan_not_found")])
     });
+}
+
+fn rows(api: &mut impl Api<Deps>) {
     api.get("/console/db/download", download::download, || {
         Operation::new("downloadRows", "Rows as JSON, one a line, without secrets", &CONSOLE)
             .says(
@@ -103,6 +112,9 @@ pub(crate) fn console(api: &mut impl Api<Deps>) {
             .with(page)
             .refuses(&[(404, "table_not_allowed")])
     });
+}
+
+fn session(api: &mut impl Api<Deps>) {
     api.post("/console/sign-in", session::sign_in, || {
         Operation::new("signIn", "Begins a session by the key from a form", &STRANGERS)
             .content(Content::Form(Shape::object([

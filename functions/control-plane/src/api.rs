@@ -10,6 +10,15 @@ use crate::{breakdown, deliveries, policies, replenishments, reports, shapes, sy
 /// Tells all of them.
 pub fn api(api: &mut impl Api<Deps>) {
     let api = &mut api.under(&CONTROL_PLANE);
+    replenishments(api);
+    policies(api);
+    breakdown(api);
+    reports(api);
+    deliveries(api);
+    system(api);
+}
+
+fn replenishments(api: &mut impl Api<Deps>) {
     api.post("/replenishments/grant-trial", replenishments::grant_trial, || {
         Operation::new("grantTrial", "Grant a trial to a user", &SENDER)
             .says(
@@ -82,6 +91,9 @@ pub fn api(api: &mut impl Api<Deps>) {
             .with(placed)
             .answers(200, "Taken back", common::done())
     });
+}
+
+fn policies(api: &mut impl Api<Deps>) {
     api.get("/policies/quota", policies::list_quotas, || {
         Operation::new("listQuotaPolicies", "List the quota policies that hold", &SENDER)
             .says("Admins, and the operator. Newest first.")
@@ -132,6 +144,9 @@ pub fn api(api: &mut impl Api<Deps>) {
             .with(placed)
             .answers(200, "It holds no more", common::done())
     });
+}
+
+fn breakdown(api: &mut impl Api<Deps>) {
     api.get("/users/{user_id}/quota-breakdown", breakdown::show, || {
         Operation::new("getQuotaBreakdown", "What a user may do, why, and how much is left", &SENDER)
             .says("Admins, and the operator. 404 where no policy holds for the kind of user.")
@@ -145,6 +160,9 @@ pub fn api(api: &mut impl Api<Deps>) {
             .answers(200, "The breakdown", shapes::quota_breakdown())
             .refuses(&[(404, "policy_not_found"), (404, "tenant_not_found")])
     });
+}
+
+fn reports(api: &mut impl Api<Deps>) {
     api.get("/reports/active-credits", reports::active_credits, || {
         Operation::new("reportActiveCredits", "Credits that hold, by their ends", &SENDER)
             .says("Admins, and the operator. Of one project.")
@@ -190,6 +208,9 @@ pub fn api(api: &mut impl Api<Deps>) {
             .with(placed)
             .answers(200, "The report", shapes::report())
     });
+}
+
+fn deliveries(api: &mut impl Api<Deps>) {
     api.get("/webhooks/deliveries", deliveries::list, || {
         Operation::new("listPaymentDeliveries", "List what the payment provider sent", &SENDER)
             .says(
@@ -217,6 +238,9 @@ pub fn api(api: &mut impl Api<Deps>) {
             .answers(200, "What became of it", shapes::replayed())
             .refuses(&[(404, "delivery_not_found"), (404, "tenant_not_found")])
     });
+}
+
+fn system(api: &mut impl Api<Deps>) {
     api.get("/health", system::health, || {
         Operation::new("getControlPlaneHealth", "Whether the control plane works", &SENDER)
             .says("Admins, and the operator. With `strict` a part that is not up is a 503.")

@@ -32,13 +32,13 @@ impl<'a> Reader<'a> {
     }
 
     /// What a reference leads to, or the value itself.
-    pub(crate) fn resolve(&self, value: &'a Value) -> &'a Value {
+    pub(crate) fn resolve(self, value: &'a Value) -> &'a Value {
         let target = value["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
         target.and_then(|pointer| self.document.pointer(pointer)).unwrap_or(value)
     }
 
     /// The members of a schema, and theirs. A schema that is no object is one row without a name.
-    pub(crate) fn rows(&self, schema: &'a Value) -> Vec<Row> {
+    pub(crate) fn rows(self, schema: &'a Value) -> Vec<Row> {
         let mut rows = Vec::new();
         let resolved = self.resolve(schema);
         if resolved["properties"].is_object() {
@@ -51,7 +51,7 @@ impl<'a> Reader<'a> {
 
     /// One value with what is in it.
     pub(crate) fn value(
-        &self,
+        self,
         name: &str,
         schema: &'a Value,
         optional: bool,
@@ -72,7 +72,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn inside(&self, name: &str, schema: &'a Value, depth: usize, rows: &mut Vec<Row>) {
+    fn inside(self, name: &str, schema: &'a Value, depth: usize, rows: &mut Vec<Row>) {
         let schema = self.resolve(schema);
         if let Some(items) = schema.get("items") {
             self.inside(&format!("{name}[]"), items, depth, rows);
@@ -86,7 +86,7 @@ impl<'a> Reader<'a> {
         self.members(schema, name, depth, rows);
     }
 
-    fn members(&self, schema: &'a Value, inside: &str, depth: usize, rows: &mut Vec<Row>) {
+    fn members(self, schema: &'a Value, inside: &str, depth: usize, rows: &mut Vec<Row>) {
         let required: Vec<&str> =
             schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         for (name, member) in schema["properties"].as_object().into_iter().flatten() {
@@ -98,7 +98,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What a value is, in words.
-    fn kind(&self, schema: &'a Value) -> String {
+    fn kind(self, schema: &'a Value) -> String {
         let schema = self.resolve(schema);
         if let Some(constant) = schema.get("const") {
             return constant.to_string();
@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
         named.join(" or ")
     }
 
-    fn named(&self, kind: &str, schema: &'a Value) -> String {
+    fn named(self, kind: &str, schema: &'a Value) -> String {
         match (kind, schema["format"].as_str()) {
             ("string", Some("date-time")) => "instant".to_owned(),
             ("string", Some("uuid")) => "UUID".to_owned(),

@@ -9,6 +9,12 @@ use crate::{deliveries, outbox, prefs, shapes, webhook};
 
 /// Tells all of them.
 pub fn api(api: &mut impl Api<Deps>) {
+    own(api);
+    webhook(api);
+    deliveries(api);
+}
+
+fn own(api: &mut impl Api<Deps>) {
     api.get("/v1/notifications/prefs", prefs::show, || {
         Operation::new("getNotificationPrefs", "How the caller wants to be notified", &TENANT)
             .says("Any role. The defaults, where the caller never saved any.")
@@ -49,6 +55,9 @@ pub fn api(api: &mut impl Api<Deps>) {
             .answers(200, "The notification", shapes::notification())
             .refuses(&[(404, "notification_not_found"), (422, "invalid_request")])
     });
+}
+
+fn webhook(api: &mut impl Api<Deps>) {
     api.get(webhook::PATH, webhook::show, || {
         Operation::new("getWebhook", "The tenant's webhook", &TENANT)
             .says("Admins only. No secret is shown.")
@@ -102,6 +111,9 @@ pub fn api(api: &mut impl Api<Deps>) {
             .answers(200, "The secret as it was, without the secret itself", shapes::webhook_secret())
             .refuses(&[(404, "webhook_secret_not_found"), (409, "last_webhook_secret")])
     });
+}
+
+fn deliveries(api: &mut impl Api<Deps>) {
     api.post("/v1/notifications/webhook/test", deliveries::send_test, || {
         Operation::new("testWebhook", "Send a test", &TENANT)
             .says(

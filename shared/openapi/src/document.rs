@@ -7,6 +7,9 @@ use serde_json::{Map, Value, json};
 
 use crate::refusals::{detail, sentence};
 
+/// What an operation says that answers exactly as the same method of another path.
+pub const ALIAS_OF: &str = "x-alias-of";
+
 const ABOUT: &str = "The back office of an AI product: tenants and roles, tools, metering with a ledger, plans and \
     limits, KPIs and daily briefs, notifications, budgets of providers. JSON in, JSON out, UTF-8. Every answer carries \
     `X-Request-ID`; every error is one envelope, whose `error` is a stable code to switch on.";
@@ -27,7 +30,7 @@ pub fn document(areas: &[Area]) -> Value {
     let mut document = Document::default();
     for area in areas {
         for route in &area.described.routes {
-            document.add(area.name, route);
+            document.add(area, route);
         }
     }
     let tags: Vec<_> =
@@ -56,29 +59,41 @@ struct Document {
     paths: Map<String, Value>,
     schemas: BTreeMap<&'static str, Value>,
     responses: BTreeMap<String, Value>,
+    aliases: u32,
 }
 
 impl Default for Document {
     fn default() -> Self {
         let schemas = BTreeMap::from([("Problem", problem()), ("FieldFault", field_fault())]);
-        Self { paths: Map::new(), schemas, responses: BTreeMap::new() }
+        Self { paths: Map::new(), schemas, responses: BTreeMap::new(), aliases: 0 }
     }
 }
 
 impl Document {
-    fn add(&mut self, tag: &str, route: &Route) {
-        match &route.promise {
-            Promise::SameAs(path) => {
-                let path = path.replace('~', "~0").replace('/', "~1");
-                self.paths.insert(route.path.clone(), json!({"$ref": format!("#/paths/{path}")}));
-            }
+    fn add(&mut self, area: &Area, route: &Route) {
+        let described = match &route.promise {
             Promise::Own(operation) => {
                 self.schemas.extend(operation.named_shapes());
-                let described = self.operation(tag, &route.path, operation);
-                let path = self.paths.entry(route.path.clone()).or_insert_with(|| json!({}));
-                path[route.method.as_str().to_ascii_lowercase()] = described;
+                self.operation(area.name, &route.path, operation)
             }
-        }
+            Promise::SameAs(path) => {
+                let own = area.described.routes.iter().find_map(|own| match &own.promise {
+                    Promise::Own(operation) if own.path == *path && own.method == route.method => {
+                        Some(operation)
+                    }
+                    _ => None,
+                });
+                let Some(operation) = own else { return };
+                let mut described = self.operation(area.name, &route.path, operation);
+                // Every operation needs a name of its own, however alike two are.
+                self.aliases += 1;
+                described["operationId"] = json!(format!("{}Alias{}", operation.id, self.aliases));
+                described[ALIAS_OF] = json!(path);
+                described
+            }
+        };
+        let path = self.paths.entry(route.path.clone()).or_insert_with(|| json!({}));
+        path[route.method.as_str().to_ascii_lowercase()] = described;
     }
 
     fn operation(&mut self, tag: &str, path: &str, operation: &Operation) -> Value {

@@ -6,5 +6,5 @@
 mod document;
 mod refusals;
 
-pub use document::{Area, document};
+pub use document::{ALIAS_OF, Area, document};
 pub use refusals::{codes, sentence};

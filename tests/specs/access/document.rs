@@ -8,8 +8,6 @@ use bespin_local::Function;
 use bespin_tests::World;
 use serde_json::{Value, json};
 
-use super::routes::operations;
-
 fn published() -> Value {
     serde_json::from_str(OPENAPI).unwrap()
 }
@@ -30,9 +28,8 @@ async fn it_is_served_with_a_page_that_loads_nothing_from_elsewhere() {
 
     assert_eq!(document.expect(200)["openapi"], "3.1.0");
     assert!(page.header("content-security-policy").unwrap().contains("default-src 'none'"));
-    let sheets: Vec<&str> =
-        page.text.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
-    let sheets: Vec<&str> = sheets.into_iter().filter(|link| link.ends_with(".css")).collect();
+    let links = page.text.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let sheets: Vec<&str> = links.filter(|link| link.starts_with("/docs/assets/")).collect();
     assert_eq!(sheets.len(), 2);
     for sheet in sheets {
         let sheet = world.request("GET", sheet).send().await;
@@ -49,11 +46,6 @@ fn every_operation_has_a_name_of_its_own_a_summary_and_its_parameters() {
     let mut names = BTreeSet::new();
 
     for (path, item) in document["paths"].as_object().unwrap() {
-        if item.get("$ref").is_some() {
-            let served = operations(&document, path);
-            assert!(served.as_object().is_some_and(|operations| !operations.is_empty()), "{path}");
-            continue;
-        }
         for (method, operation) in item.as_object().unwrap() {
             assert!(!operation["summary"].as_str().unwrap().is_empty(), "{method} {path}");
             assert!(names.insert(operation["operationId"].to_string()), "{method} {path}: its name is taken");

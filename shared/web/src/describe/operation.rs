@@ -293,7 +293,10 @@ mod tests {
         let days = fields.or("days", 7, integer(1..=365));
         let size = fields.optional("size", members(|size| size.required("width", integer(0..))));
         let points = fields.required("points", list(1..=10, |item| item.required("value", integer(..))));
-        fields.finish(|| Some(drop((name?, unit?, days?, size?, points?))))
+        fields.finish(|| {
+            let (_, _, _, _, _) = (name?, unit?, days?, size?, points?);
+            Some(())
+        })
     }
 
     fn placed(body: &Body, call: &Call) -> Result<(), Problem> {
