@@ -57,8 +57,8 @@ export async function visitor({ width = 1280, scheme = "light" } = {}) {
 }
 
 // Nothing serious, by axe-core; the page does not scroll sideways; a picture is left.
-export async function inspect(page, name, { width, scheme }) {
-  await page.screenshot({ path: join(screenshots, `${name}-${width}-${scheme}.png`), fullPage: true });
+export async function inspect(page, name, { width, scheme, fullPage = true }) {
+  await page.screenshot({ path: join(screenshots, `${name}-${width}-${scheme}.png`), fullPage });
   await page.evaluate(`${axe}; undefined`);
   const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
   const grave = violations.filter(({ impact }) => ["serious", "critical", "moderate"].includes(impact));

@@ -115,7 +115,7 @@ fn subscriptions(api: &mut impl Api<Deps>) {
         Operation::new("resumeTenant", "Let a suspended tenant go on", &OPERATOR)
             .path("tenant_id", "Id of a tenant", None)
             .answers(200, "The subscription", shapes::subscription())
-            .refuses(&[(404, "tenant_not_found")])
+            .refuses(&[(404, "subscription_not_found"), (404, "tenant_not_found")])
     });
 }
 
@@ -136,7 +136,7 @@ fn api_keys(api: &mut impl Api<Deps>) {
             .path("tenant_id", "Id of a tenant", None)
             .body(new_api_key)
             .answers(201, "The key, shown this once", common::shown_api_key())
-            .refuses(&[(404, "tenant_not_found")])
+            .refuses(&[(404, "tenant_not_found"), (404, "user_not_found")])
     });
     api.delete("/v1/admin/tenants/{tenant_id}/api-keys/{key_id}", api_keys::revoke, || {
         Operation::new("revokeTenantApiKey", "Revoke an API key of a tenant", &OPERATOR)
@@ -144,7 +144,7 @@ fn api_keys(api: &mut impl Api<Deps>) {
             .path("tenant_id", "Id of a tenant", None)
             .path("key_id", "Id of an API key", None)
             .answers(200, "The key as it was", common::api_key())
-            .refuses(&[(404, "api_key_not_found")])
+            .refuses(&[(404, "api_key_not_found"), (404, "tenant_not_found")])
     });
 }
 
