@@ -27,7 +27,7 @@ pub fn banner(server: &Server) -> String {
         "
 Bespin runs on {url}
 
-  product     {url}            OpenAPI: {url}/openapi.json
+  product     {url}            API: {url}/docs
   playground  {playground}
   console     {console}
   admin       {admin}
