@@ -309,6 +309,9 @@ def people(deployment, _):
         "OPTIONS", "/v1/kpis", None, {"Origin": "https://a.example", "Access-Control-Request-Method": "GET"}
     )
     assert "access-control-allow-origin" not in preflight[1], "no page may call where none is named"
+    status, _, text = deployment.send("GET", "/openapi.json")
+    same("the OpenAPI document", (status, json.loads(text)["openapi"]), (200, "3.1.0"))
+    same("the documentation", deployment.send("GET", "/docs")[0], 200)
     same("the playground", deployment.send("GET", "/ui")[0], 200)
     same("the console, which is off", deployment.send("GET", "/console?key=0123456789abcdef")[0], 404)
     told("404, 405 and preflights are answered by the product; the playground is on, the console off")

@@ -2,13 +2,14 @@
 # Makes a Python environment of its own under target/ for a set of pinned tools, and prints where it is: nothing is
 # installed on the machine. Needs Python 3.10 or newer, with venv.
 #
-#   tools.sh package|emulator|cfn-lint|sam|checkov|api
+#   tools.sh package|template|emulator|cfn-lint|sam|checkov|api
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 case $1 in
   # zig links against an old glibc, and for arm64 without any cross compiler.
   package) pins=(cargo-lambda==1.9.2 ziglang==0.17.1) ;;
+  template) pins=(PyYAML==6.0.3) ;;
   emulator) pins=(ministack==1.5.33 aws-sam-translator==1.115.0 boto3==1.43.106) ;;
   # Each has an environment of its own, because each pins the libraries of the others.
   cfn-lint) pins=(cfn-lint==1.53.3) ;;

@@ -27,6 +27,7 @@ const CONSOLE: &str = include_str!("../../events/console.json");
 const CHAT: &str = include_str!("../../events/chat.json");
 const NOTIFICATIONS: &str = include_str!("../../events/notifications.json");
 const CONTROL_PLANE: &str = include_str!("../../events/control-plane.json");
+const DOCS: &str = include_str!("../../events/docs.json");
 const WEBHOOKS: &str = include_str!("../../events/webhooks.json");
 const BRIEFS: &str = include_str!("../../events/briefs.json");
 const TURNS: &str = include_str!("../../events/turns.json");
@@ -335,6 +336,16 @@ fn lines(answer: &Value) -> String {
     } else {
         body.to_owned()
     }
+}
+
+#[tokio::test]
+async fn the_event_of_docs_gets_the_document() {
+    let deployment = Deployment::new().await;
+    let event = serde_json::from_str(DOCS).unwrap();
+
+    let document = body(&deployment.invoke(|_| bespin_fn_docs::routes(), &event).await, 200);
+
+    assert_eq!(document["openapi"], "3.1.0");
 }
 
 #[tokio::test]
