@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use bespin_access::{ConsoleKey, PlatformKeys};
 use bespin_aws::Connection;
 use bespin_edge::{Deps, Settings};
@@ -131,6 +132,11 @@ impl World {
     /// Lets the store delete what has expired.
     pub fn sweep_expired(&self) {
         self.cloud.sweep_expired();
+    }
+
+    /// All routes, for requests over a socket.
+    pub fn router(&self) -> Router {
+        self.cloud.router()
     }
 
     /// A request of a stranger.
