@@ -242,6 +242,11 @@ impl World {
     /// Works off what is in the queue of briefs, as far as the queue answers. What fails is held back, and comes again only
     /// later. How many messages were handled.
     pub async fn work_off_briefs(&self, now: Timestamp) -> usize {
+        self.work_off_briefs_at(|| now).await
+    }
+
+    /// The same with a clock that goes on from batch to batch.
+    pub async fn work_off_briefs_at(&self, now: impl Fn() -> Timestamp) -> usize {
         let source = self.brief_source();
         let mut handled = 0;
         loop {
@@ -250,7 +255,7 @@ impl World {
                 return handled;
             }
             let event = EventSource::event(&messages);
-            let handling = bespin_fn_daily_brief_runner::handle(self.deps(), event, now);
+            let handling = bespin_fn_daily_brief_runner::handle(self.deps(), event, now());
             let response = as_function("daily-brief-runner", handling).await;
             source.settle(&messages, &response).await;
             handled += messages.len() - response.batch_item_failures.len();
