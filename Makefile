@@ -3,7 +3,7 @@
 
 CARGO ?= cargo
 # What is given on the command line of make reaches the programs, too.
-export TENANT STORE QUEUE_PREFIX SEED HISTORIES SABOTAGE ARCH PROFILE FUNCTION EVENT PACKAGE STAGE PARAMETERS OBSERVED
+export ROWS TENANT STORE QUEUE_PREFIX SEED HISTORIES SABOTAGE ARCH PROFILE FUNCTION EVENT PACKAGE STAGE PARAMETERS OBSERVED
 
 run: ## the whole product on this machine, http://localhost:8000
 	@$(CARGO) run -p bespin-local --bin bespin-local
@@ -75,8 +75,8 @@ advisories: ## known vulnerabilities; fetches the RustSec database
 fmt: ## formats everything
 	@$(CARGO) fmt --all
 
-bench: ## what a call costs and how fast it is
-	@$(CARGO) bench -p bespin-tests
+bench: ## how fast each way through the product is beside the bare calls of its store; ROWS=<some>
+	@$(CARGO) bench --quiet -p bespin-tests --bench bench
 
 package: ## every function as a zip for Lambda, with its size; ARCH=x86_64, PROFILE=quick, FUNCTION=<one>; needs Python
 	@infra/package.sh

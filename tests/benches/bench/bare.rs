@@ -65,8 +65,8 @@ struct Query {
 impl Bare {
     pub(crate) fn new(client: &Client, calls: &[Call]) -> Self {
         let (reads, writes): (Vec<_>, Vec<_>) = calls.iter().partition(|call| call.is_read());
-        let ready = |calls: Vec<&Call>| calls.into_iter().map(ready).collect();
-        Self { client: client.clone(), reads: ready(reads), writes: ready(writes) }
+        let made = |calls: Vec<&Call>| calls.into_iter().map(ready).collect();
+        Self { client: client.clone(), reads: made(reads), writes: made(writes) }
     }
 
     /// The reads alone.

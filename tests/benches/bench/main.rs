@@ -5,10 +5,9 @@
 //! the bare SDK, and nothing else (`bare.rs`). Both take turns, so that whatever slows the machine slows both.
 //!
 //! `ROWS=<text>` runs only the rows with this text in their names.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
 
 mod bare;
-mod functions;
 mod http;
 mod report;
 mod rows;
@@ -31,9 +30,6 @@ fn main() {
             many
         };
         rows.extend(runtime.enable_all().build().unwrap().block_on((group.run)()));
-    }
-    if "functions".contains(&only) {
-        rows.extend(functions::rows());
     }
     report::print(&rows);
     report::write(&rows);

@@ -11,14 +11,12 @@ pub(crate) enum Goal {
     AtLeast(f64),
     /// Ours by the floor, as times or sizes.
     AtMost(f64),
-    /// Ours, whatever the floor.
-    Below(f64),
 }
 
 /// One comparison.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
-    pub(crate) row: String,
+    pub(crate) name: String,
     pub(crate) unit: &'static str,
     pub(crate) ours: f64,
     pub(crate) floor: f64,
@@ -34,7 +32,6 @@ impl Row {
         match self.goal {
             Goal::AtLeast(least) => self.ratio() >= least,
             Goal::AtMost(most) => self.ratio() <= most,
-            Goal::Below(most) => self.ours <= most,
         }
     }
 
@@ -42,14 +39,13 @@ impl Row {
         match self.goal {
             Goal::AtLeast(least) => format!(">= {least}"),
             Goal::AtMost(most) => format!("<= {most}"),
-            Goal::Below(most) => format!("<= {most} {}", self.unit),
         }
     }
 
     fn json(&self) -> Value {
         let rounded = |number: f64| (number * 1_000.0).round() / 1_000.0;
         json!({
-            "row": self.row, "unit": self.unit, "ours": rounded(self.ours), "floor": rounded(self.floor),
+            "row": self.name, "unit": self.unit, "ours": rounded(self.ours), "floor": rounded(self.floor),
             "ratio": rounded(self.ratio()), "goal": self.goal(), "met": self.is_met(),
         })
     }
@@ -61,7 +57,7 @@ pub(crate) fn print(rows: &[Row]) {
         let met = if row.is_met() { "" } else { "  NOT MET" };
         println!(
             "{:<58}{:>10}{:>12.2}{:>12.2}{:>8.2}  {:<12}{met}",
-            row.row,
+            row.name,
             row.unit,
             row.ours,
             row.floor,
@@ -91,10 +87,7 @@ fn picture(rows: &[Row]) -> String {
     );
     for (number, row) in rows.iter().enumerate() {
         let top = number * LINE + 10;
-        let (mark, length) = match row.goal {
-            Goal::AtLeast(goal) | Goal::AtMost(goal) => (goal, row.ratio()),
-            Goal::Below(most) => (1.0, row.ours / most),
-        };
+        let (Goal::AtLeast(mark) | Goal::AtMost(mark), length) = (row.goal, row.ratio());
         let colour = if row.is_met() { "#17703a" } else { "#b3261e" };
         let (bar, mark) = ((length * UNIT).min(360.0), LEFT + (mark * UNIT).min(360.0));
         let base = top + 14;
@@ -105,7 +98,7 @@ fn picture(rows: &[Row]) -> String {
              height=\"18\" fill=\"{colour}\"/><line x1=\"{mark:.1}\" x2=\"{mark:.1}\" y1=\"{top}\" y2=\"{bottom}\" \
              stroke=\"black\" stroke-width=\"2\"/><text x=\"{:.1}\" y=\"{base}\">{length:.2}</text>",
             LEFT - 8.0,
-            escaped(&row.row),
+            escaped(&row.name),
             LEFT + bar + 6.0,
         );
     }

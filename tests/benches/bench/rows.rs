@@ -81,7 +81,7 @@ async fn echo() -> Vec<Row> {
     let (stage, tenant, floor) = echo_stage().await;
     let (ours, floor) = rates(&echoes(&stage, vec![tenant]), &floor, 1).await;
     let row = "tool echo, 1 caller, store in files".to_owned();
-    vec![Row { row, unit: "calls/s", ours, floor, goal: Goal::AtLeast(0.75) }]
+    vec![Row { name: row, unit: "calls/s", ours, floor, goal: Goal::AtLeast(0.75) }]
 }
 
 async fn echo_of_many() -> Vec<Row> {
@@ -89,14 +89,14 @@ async fn echo_of_many() -> Vec<Row> {
     let one = echoes(&stage, vec![tenant]);
     let (ours, floor) = rates(&one, &floor, 16).await;
     let row = "tool echo, 16 callers, store in files".to_owned();
-    let bare = Row { row, unit: "calls/s", ours, floor, goal: Goal::AtLeast(0.75) };
+    let bare = Row { name: row, unit: "calls/s", ours, floor, goal: Goal::AtLeast(0.75) };
     let mut tenants = Vec::new();
     for _ in 0..100 {
         tenants.push(stage.tenant().await);
     }
     let (ours, floor) = rates(&one, &echoes(&stage, tenants), 16).await;
     let row = "tool echo, 16 callers of one tenant, beside 100 tenants".to_owned();
-    vec![bare, Row { row, unit: "calls/s", ours, floor, goal: Goal::AtLeast(0.8) }]
+    vec![bare, Row { name: row, unit: "calls/s", ours, floor, goal: Goal::AtLeast(0.8) }]
 }
 
 async fn replay() -> Vec<Row> {
@@ -122,7 +122,7 @@ async fn replay() -> Vec<Row> {
         }
     });
     let (ours, floor) = rates(&ours, &floor, 1).await;
-    vec![Row { row: "replay of a key".to_owned(), unit: "calls/s", ours, floor, goal: Goal::AtLeast(0.75) }]
+    vec![Row { name: "replay of a key".to_owned(), unit: "calls/s", ours, floor, goal: Goal::AtLeast(0.75) }]
 }
 
 /// So many daily points, the last on 2026-01-31.
@@ -173,7 +173,13 @@ async fn chat() -> Vec<Row> {
         }
     });
     let (ours, floor) = rates(&ours, &floor, 1).await;
-    vec![Row { row: "chat kpis, 20 KPIs".to_owned(), unit: "calls/s", ours, floor, goal: Goal::AtLeast(0.7) }]
+    vec![Row {
+        name: "chat kpis, 20 KPIs".to_owned(),
+        unit: "calls/s",
+        ours,
+        floor,
+        goal: Goal::AtLeast(0.7),
+    }]
 }
 
 /// The least that reading a body of points takes.
@@ -234,7 +240,7 @@ async fn bulk() -> Vec<Row> {
         let (ours, floor) = times(&ours, &floor, tries).await;
         let rate = |milliseconds: f64| f64::from(i32::try_from(count).unwrap()) / milliseconds * 1_000.0;
         rows.push(Row {
-            row: format!("bulk of {count} points"),
+            name: format!("bulk of {count} points"),
             unit: "rows/s",
             ours: rate(ours),
             floor: rate(floor),
@@ -279,7 +285,7 @@ async fn brief() -> Vec<Row> {
         });
         let (ours, floor) = times(&ours, &floor, tries).await;
         rows.push(Row {
-            row: format!("brief of {kpis} KPIs, by its queries"),
+            name: format!("brief of {kpis} KPIs, by its queries"),
             unit: "briefs/s",
             ours: 1_000.0 / ours,
             floor: 1_000.0 / floor,
@@ -320,7 +326,7 @@ async fn usage() -> Vec<Row> {
     };
     let (long, short) = rates(&of(long), &of(short), 1).await;
     vec![Row {
-        row: format!("usage summary, {ENTRIES} entries beside 10"),
+        name: format!("usage summary, {ENTRIES} entries beside 10"),
         unit: "ms",
         ours: 1_000.0 / long,
         floor: 1_000.0 / short,
@@ -367,7 +373,7 @@ async fn scheduled() -> Vec<Row> {
     .1;
     let rate = |time: Duration| 1_000.0 / time.as_secs_f64();
     vec![Row {
-        row: format!("scheduled run, {TENANTS} tenants of {USERS} users, by its writes"),
+        name: format!("scheduled run, {TENANTS} tenants of {USERS} users, by its writes"),
         unit: "tenants/s",
         ours: rate(ours),
         floor: rate(floor),
