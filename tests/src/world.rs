@@ -72,17 +72,16 @@ impl World {
     /// A world with other settings and replayable ids and waits.
     ///
     /// With `BESPIN_DYNAMODB` in the environment the table is in that store, and each world has one of its own.
-    pub async fn open_seeded(mut settings: LocalSettings, random: Arc<dyn Random>) -> Self {
+    pub async fn open_seeded(settings: LocalSettings, random: Arc<dyn Random>) -> Self {
+        Self::open_at(settings, Arc::new(SystemClock), random).await
+    }
+
+    /// The same with another clock for what ages in a process.
+    pub async fn open_at(mut settings: LocalSettings, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         if let Ok(url) = std::env::var("BESPIN_DYNAMODB") {
             settings.dynamodb = Some(url);
             settings.table_name = format!("bespin-{}", TenantId::random(&OsRandom));
         }
-        let cloud = Cloud::open_with(&settings, Arc::new(SystemClock), random).await.unwrap();
-        Self { cloud: Arc::new(cloud) }
-    }
-
-    /// The same with another clock for what ages in a process, and replayable ids and waits.
-    pub async fn open_at(settings: LocalSettings, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         Self { cloud: Arc::new(Cloud::open_with(&settings, clock, random).await.unwrap()) }
     }
 
