@@ -139,7 +139,10 @@ class Functions(unittest.TestCase):
             self.assertEqual(alarm["Dimensions"], [{"Name": "FunctionName", "Value": {"Ref": name}}])
 
     def test_the_routes_are_those_of_the_routers(self):
-        listing = subprocess.run(["make", "--silent", "routes"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+        # The program that prints them, where it was built already.
+        built = os.environ.get("BESPIN_OPENAPI")
+        program = [built, "routes"] if built else ["make", "--silent", "routes"]
+        listing = subprocess.run(program, cwd=ROOT, check=True, capture_output=True, text=True).stdout
         self.assertEqual(routes.rewritten(template.PATH.read_text(), listing), template.PATH.read_text())
 
 

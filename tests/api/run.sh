@@ -8,27 +8,12 @@ cd "$(dirname "$0")/../.."
 
 tools=$(infra/tools.sh api)
 "$tools/openapi-spec-validator" functions/docs/openapi.json
-# As `make run` builds it, unless it was built already.
-binary=${BESPIN_LOCAL:-}
-if [ -z "$binary" ]; then
-  ${CARGO:-cargo} build --quiet -p bespin-local --bin bespin-local
-  binary=target/debug/bespin-local
-fi
-
 work=$PWD/target/api
 mkdir -p "$work"
-operator=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
-# No secret of the payment provider would be 503, which is a server error.
-env -i PATH="$PATH" HOME="${HOME:-/}" PORT=0 DYNAMODB_PORT=0 SQS_PORT=0 BESPIN_DATA=:memory: BESPIN_LOG=error \
-  PLATFORM_ADMIN_KEY="$operator" STRIPE_WEBHOOK_SECRET=whsec_of_nobody_at_all "$binary" >"$work/server.log" 2>&1 &
-server=$!
-trap 'kill "$server" 2>/dev/null || true' EXIT
-for _ in $(seq 150); do
-  url=$(sed -n 's/^Bespin runs on //p' "$work/server.log")
-  [ -n "$url" ] && break
-  kill -0 "$server" || { cat "$work/server.log" >&2; exit 1; }
-  sleep 0.2
-done
+. tests/product.sh
+operator=$(secret)
+# Without a secret of the payment provider its events would be 503, which is a server error.
+start_product "$work/server.log" PLATFORM_ADMIN_KEY="$operator" STRIPE_WEBHOOK_SECRET=whsec_of_nobody_at_all
 
 tenant=$(curl -sf "$url/v1/tenants" -H 'Content-Type: application/json' \
   -d '{"name": "Acme", "region": "eu-west-1", "admin_email": "owner@example.com"}')

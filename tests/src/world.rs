@@ -77,7 +77,11 @@ impl World {
     }
 
     /// The same with another clock for what ages in a process.
-    pub async fn open_at(mut settings: LocalSettings, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+    pub async fn open_at(
+        mut settings: LocalSettings,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Self {
         if let Ok(url) = std::env::var("BESPIN_DYNAMODB") {
             settings.dynamodb = Some(url);
             settings.table_name = format!("bespin-{}", TenantId::random(&OsRandom));

@@ -3,6 +3,7 @@
 use bespin_edge::audience::OPERATOR;
 use bespin_edge::shapes as common;
 use bespin_edge::{Deps, new_api_key};
+use bespin_table::keys::nowhere;
 use bespin_web::describe::{Api, Operation, Shape};
 
 use crate::{api_keys, audit, events, plans, shapes, subscriptions, tenants};
@@ -150,10 +151,11 @@ fn api_keys(api: &mut impl Api<Deps>) {
 
 fn tenants(api: &mut impl Api<Deps>) {
     api.get("/v1/admin/tenants", tenants::list, || {
-        Operation::new("listTenants", "All tenants, newest first", &OPERATOR)
-            .takes("limit", Shape::integer().or_else(100).about("How many; moved into 1..500"))
-            .takes("cursor", Shape::text().optional().about("The `next_cursor` of the page before"))
-            .answers(200, "A page of tenants", shapes::tenants())
+        Operation::new("listTenants", "All tenants, newest first", &OPERATOR).query(tenants::parse).answers(
+            200,
+            "A page of tenants",
+            shapes::tenants(),
+        )
     });
     api.get("/v1/admin/tenants/{tenant_id}", tenants::find, || {
         Operation::new(
@@ -174,15 +176,7 @@ fn audit(api: &mut impl Api<Deps>) {
                 "All changes of the operator; with `tenant_id` all that concern one tenant, \
                 those of its own admins included.",
             )
-            .takes("tenant_id", Shape::id().optional().about("Only what concerns this tenant"))
-            .takes(
-                "period_start",
-                Shape::date()
-                    .optional()
-                    .about("A day of the month to show; the month of the call where it is left out"),
-            )
-            .takes("limit", Shape::integer().or_else(100).about("How many; moved into 1..500"))
-            .takes("cursor", Shape::text().optional().about("The `next_cursor` of the page before"))
+            .query(|call| audit::parse(call, |_, _| nowhere()))
             .answers(200, "A page of the audit", shapes::audit())
     });
 }

@@ -1,46 +1,49 @@
 //! Who changed what: `GET /v1/admin/audit`.
 
 use axum::extract::State;
-use bespin_access::PlatformAccess;
 use bespin_audit::{AuditEntry, AuditScope};
-use bespin_edge::Deps;
+use bespin_edge::{Deps, cursor};
 use bespin_primitives::{BillingPeriod, TenantId, parse_date};
-use bespin_table::Cursor;
-use bespin_web::{Answer, Call, Problem, clamped, parsed};
+use bespin_table::{Cursor, Range};
+use bespin_web::describe::Shape;
+use bespin_web::{Answer, Call, Problem, Read, clamped, parsed};
 use serde_json::{Value, json};
 
 /// Which entries, and which page of them.
-struct Listing {
-    scope: AuditScope,
+pub(crate) struct Listing {
+    tenant: Option<TenantId>,
     period: BillingPeriod,
     limit: usize,
     after: Option<Cursor>,
 }
 
-fn parse(call: &Call, operator: &PlatformAccess) -> Result<Listing, Problem> {
+/// `range` has the entries of a tenant, or of all that the operator did, in a month.
+pub(crate) fn parse(
+    call: &Call,
+    range: impl Fn(Option<TenantId>, BillingPeriod) -> Range,
+) -> Result<Listing, Problem> {
     let mut query = call.query();
-    let tenant =
-        query.optional("tenant_id", parsed(|text| TenantId::parse(text).ok_or("must be the id of a tenant")));
+    let tenant = query.optional(
+        "tenant_id",
+        parsed(|text| TenantId::parse(text).ok_or("must be the id of a tenant"))
+            .shaped(Shape::id)
+            .about("Only what concerns this tenant"),
+    );
     let period = query.or(
         "period_start",
         call.now.period(),
         parsed(|text| {
             parse_date(text).map(BillingPeriod::containing).ok_or("must be a real date, YYYY-MM-DD")
-        }),
+        })
+        .shaped(Shape::date)
+        .about("A day of the month to show; the month of the call where it is left out"),
     );
-    let limit = query.or("limit", 100, clamped(1..=500));
-    let scope = match tenant {
-        Some(Some(tenant_id)) => AuditScope::of_tenant(&operator.over(tenant_id)),
-        _ => AuditScope::of_platform(operator),
-    };
-    let range = scope.range(period.unwrap_or(call.now.period()));
-    let after = query.optional(
-        "cursor",
-        parsed(|text| Cursor::parse(text, &range).ok_or("must be the next_cursor of an earlier page")),
-    );
+    let limit = query.or("limit", 100, clamped(1..=500).about("How many"));
+    let range = range(tenant.flatten(), period.unwrap_or(call.now.period()));
+    let after = query.optional("cursor", cursor(&range));
     query.finish(|| {
-        tenant?;
-        Some(Listing { scope, period: period?, limit: usize::try_from(limit?).ok()?, after: after? })
+        let limit = usize::try_from(limit?).ok()?;
+        Some(Listing { tenant: tenant?, period: period?, limit, after: after? })
     })
 }
 
@@ -48,7 +51,13 @@ fn parse(call: &Call, operator: &PlatformAccess) -> Result<Listing, Problem> {
 /// those of its own admins included.
 pub(crate) async fn list(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let operator = deps.operator(&call)?;
-    let Listing { scope, period, limit, after } = parse(&call, &operator)?;
+    let scope = |tenant: Option<TenantId>| match tenant {
+        Some(tenant_id) => AuditScope::of_tenant(&operator.over(tenant_id)),
+        None => AuditScope::of_platform(&operator),
+    };
+    let Listing { tenant, period, limit, after } =
+        parse(&call, |tenant, period| scope(tenant).range(period))?;
+    let scope = scope(tenant);
     let (entries, next) = deps.audit.entries(&scope, period, limit, after).await?;
     let items: Vec<Value> = entries.iter().map(AuditEntry::view).collect();
     Ok(Answer::ok(&json!({

@@ -4,7 +4,8 @@ use axum::extract::State;
 use bespin_access::{Tenant, TenantScope, Tenants};
 use bespin_edge::Deps;
 use bespin_entitlements::{AdministrationError, Plan, UsageSummary};
-use bespin_web::{Answer, Call, Problem, clamped, parsed};
+use bespin_table::Cursor;
+use bespin_web::{Answer, Call, Problem, Read, clamped, parsed};
 use serde_json::{Value, json};
 
 use crate::tenant_of;
@@ -15,15 +16,21 @@ fn view(tenant: &Tenant) -> Value {
     })
 }
 
-pub(crate) async fn list(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
-    deps.operator(&call)?;
+/// How many, and from where on.
+pub(crate) fn parse(call: &Call) -> Result<(usize, Option<Cursor>), Problem> {
     let mut query = call.query();
-    let limit = query.or("limit", 100, clamped(1..=500));
+    let limit = query.or("limit", 100, clamped(1..=500).about("How many"));
     let after = query.optional(
         "cursor",
-        parsed(|text| Tenants::parse_cursor(text).ok_or("must be the next_cursor of an earlier page")),
+        parsed(|text| Tenants::parse_cursor(text).ok_or("must be the next_cursor of an earlier page"))
+            .about("The `next_cursor` of the page before"),
     );
-    let (limit, after) = query.finish(|| Some((usize::try_from(limit?).ok()?, after?)))?;
+    query.finish(|| Some((usize::try_from(limit?).ok()?, after?)))
+}
+
+pub(crate) async fn list(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
+    deps.operator(&call)?;
+    let (limit, after) = parse(&call)?;
     let (tenants, next) = deps.tenants.page(limit, after).await?;
     let items: Value = tenants.iter().map(view).collect();
     Ok(Answer::ok(&json!({"items": items, "next_cursor": next.map(|next| next.to_string())})))

@@ -3,6 +3,8 @@
 use bespin_edge::Deps;
 use bespin_edge::audience::TENANT;
 use bespin_edge::shapes as common;
+use bespin_entitlements::Catalogue;
+use bespin_table::keys::nowhere;
 use bespin_web::describe::{Api, Operation, Shape};
 
 use crate::{ledger, limits, plan, shapes, usage};
@@ -28,7 +30,7 @@ pub fn api(api: &mut impl Api<Deps>) {
     api.get("/v1/usage/daily", usage::daily, || {
         Operation::new("getDailyUsage", "The usage of a day beside the limits of today", &TENANT)
             .says("Any role.")
-            .takes("date", Shape::date().optional().about("The day; today where it is left out"))
+            .query(usage::parse_day)
             .answers(200, "The usage", shapes::daily_usage())
     });
     api.get("/v1/billing/events", plan::events, || {
@@ -52,13 +54,7 @@ pub fn api(api: &mut impl Api<Deps>) {
                 "Any role. Credits and costs are exact decimals. Past months are shown by the \
                 figures of the current plan.",
             )
-            .takes(
-                "period_start",
-                Shape::date().optional().about(
-                    "The first day of a month before 9999-12; the month of the call where it is left \
-                out",
-                ),
-            )
+            .query(usage::parse_start)
             .answers(200, "The usage", shapes::usage())
             .refuses(&[(404, "subscription_not_found"), (500, "plan_not_found")])
     });
@@ -69,13 +65,7 @@ pub fn api(api: &mut impl Api<Deps>) {
                 With `event_key` a page looks at 5,000 entries at most, so it may hold fewer \
                 than `limit`, even none, and still have a `next_cursor`.",
             )
-            .takes(
-                "period_start",
-                Shape::date().optional().about("From this day on, to the end of its month"),
-            )
-            .takes("limit", Shape::integer().or_else(200).about("How many; moved into 1..1000"))
-            .takes("cursor", Shape::text().optional().about("The `next_cursor` of the page before"))
-            .takes("event_key", Shape::text().optional().about("Only entries of this metered event"))
+            .query(|call| ledger::parse(call, |_| nowhere(), &Catalogue::default()))
             .answers(200, "A page of entries", shapes::ledger())
     });
 }

@@ -2,39 +2,47 @@
 
 use axum::extract::State;
 use bespin_access::{Action, TenantAccess};
-use bespin_edge::Deps;
+use bespin_edge::{Deps, cursor};
 use bespin_entitlements::Catalogue;
 use bespin_metering::{LedgerEntry, LedgerListing, MeteredEvent};
 use bespin_primitives::{Date, Timestamp};
-use bespin_table::{Cursor, TableError};
-use bespin_web::{Answer, Call, Problem, clamped, parsed};
+use bespin_table::{Cursor, Range, TableError};
+use bespin_web::describe::Shape;
+use bespin_web::{Answer, Call, Problem, Read, clamped, parsed};
 use serde_json::{Value, json};
 
 use crate::parse_period_start;
 
 /// Which entries are asked for.
-struct Asked {
+pub(crate) struct Asked {
     start: Date,
     /// `None` where nothing can have been recorded: the event is known and meters nothing.
     listing: Option<LedgerListing>,
 }
 
-fn parse(call: &Call, access: &TenantAccess, catalogue: &Catalogue) -> Result<Asked, Problem> {
+/// `range` has the entries from a moment on.
+pub(crate) fn parse(
+    call: &Call,
+    range: impl Fn(Timestamp) -> Range,
+    catalogue: &Catalogue,
+) -> Result<Asked, Problem> {
     let mut query = call.query();
-    let start = query.or("period_start", call.now.period().start(), parsed(parse_period_start));
-    let limit = query.or("limit", 200, clamped(1..=1000));
-    let from = start.and_then(Timestamp::midnight).unwrap_or(call.now);
-    let range = LedgerListing::range(access, from);
-    let after = query.optional(
-        "cursor",
-        parsed(|text| Cursor::parse(text, &range).ok_or("must be the next_cursor of an earlier page")),
+    let start = query.or(
+        "period_start",
+        call.now.period().start(),
+        parsed(parse_period_start).shaped(Shape::date).about("From this day on, to the end of its month"),
     );
+    let limit = query.or("limit", 200, clamped(1..=1000).about("How many"));
+    let from = start.and_then(Timestamp::midnight).unwrap_or(call.now);
+    let range = range(from);
+    let after = query.optional("cursor", cursor(&range));
     let event = query.optional(
         "event_key",
         parsed(|key| {
             let known = catalogue.events.contains_key(key);
             known.then(|| MeteredEvent::parse(key)).ok_or("must be the key of a metered event")
-        }),
+        })
+        .about("Only entries of this metered event"),
     );
     query.finish(|| {
         let (limit, after) = (usize::try_from(limit?).ok()?, after?);
@@ -49,7 +57,7 @@ fn parse(call: &Call, access: &TenantAccess, catalogue: &Catalogue) -> Result<As
 pub(crate) async fn list(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let access = deps.identify(&call).await?.authorise(Action::ReadBilling)?;
     let catalogue = deps.entitlements.catalogue().await?;
-    let Asked { start, listing } = parse(&call, &access, &catalogue)?;
+    let Asked { start, listing } = parse(&call, |from| LedgerListing::range(&access, from), &catalogue)?;
     let (entries, next) = match listing {
         Some(listing) => page(&deps, &access, listing, call.now).await?,
         None => (Vec::new(), None),

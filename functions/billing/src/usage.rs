@@ -5,9 +5,10 @@ use bespin_access::{Action, TenantAccess};
 use bespin_edge::Deps;
 use bespin_entitlements::{Account, UsageSummary};
 use bespin_metering::{Counter, Usage};
-use bespin_primitives::{BillingPeriod, Timestamp};
+use bespin_primitives::{BillingPeriod, Date, Timestamp};
 use bespin_table::TableError;
-use bespin_web::{Answer, Call, Problem, date, parsed};
+use bespin_web::describe::Shape;
+use bespin_web::{Answer, Call, Problem, Read, date, parsed};
 use serde_json::{Value, json};
 
 use crate::{parse_period_start, plan::subscribed};
@@ -28,12 +29,17 @@ async fn account(
     }
 }
 
+/// The day that is asked for, or the one of the call.
+pub(crate) fn parse_day(call: &Call) -> Result<Date, Problem> {
+    let mut query = call.query();
+    let day = query.or("date", call.now.date(), date().about("The day; today where it is left out"));
+    query.finish(|| day)
+}
+
 /// The counters of a day beside the limits of today.
 pub(crate) async fn daily(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let caller = deps.identify(&call).await?;
-    let mut query = call.query();
-    let day = query.or("date", call.now.date(), date());
-    let day = query.finish(|| day)?;
+    let day = parse_day(&call)?;
     let access = caller.authorise(Action::ReadBilling)?;
 
     let account = account(&deps, &access, BillingPeriod::containing(day), call.now).await?;
@@ -46,12 +52,23 @@ pub(crate) async fn daily(State(deps): State<Deps>, call: Call) -> Result<Answer
     Ok(Answer::ok(&json!({"date": day.to_string(), "limits": limits, "usage": usage})))
 }
 
+/// The first day of the month that is asked for, or of that of the call.
+pub(crate) fn parse_start(call: &Call) -> Result<Date, Problem> {
+    let mut query = call.query();
+    let start = query.or(
+        "period_start",
+        call.now.period().start(),
+        parsed(parse_period_start)
+            .shaped(Shape::date)
+            .about("The first day of a month before 9999-12; the month of the call where it is left out"),
+    );
+    query.finish(|| start)
+}
+
 /// What a month used. A period is matched by its first day: any other day starts none, so nothing was used in it.
 pub(crate) async fn of_period(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let caller = deps.identify(&call).await?;
-    let mut query = call.query();
-    let start = query.or("period_start", call.now.period().start(), parsed(parse_period_start));
-    let start = query.finish(|| start)?;
+    let start = parse_start(&call)?;
     let access = caller.authorise(Action::ReadBilling)?;
 
     let catalogue = deps.entitlements.catalogue().await?;

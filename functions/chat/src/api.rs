@@ -2,7 +2,8 @@
 
 use bespin_edge::Deps;
 use bespin_edge::audience::{METERED, SUBSCRIBED, TENANT};
-use bespin_web::describe::{Api, Operation, Shape};
+use bespin_table::keys::nowhere;
+use bespin_web::describe::{Api, Operation};
 
 use crate::chat::Question;
 use crate::{chat, conversations, shapes};
@@ -12,9 +13,7 @@ pub fn api(api: &mut impl Api<Deps>) {
     api.get(conversations::PATH, conversations::list, || {
         Operation::new("listConversations", "List the caller's conversations", &TENANT)
             .says("Newest first by creation.")
-            .takes("limit", Shape::integer().or_else(50).about("Clamped into 1 to 200"))
-            .takes("offset", Shape::integer().or_else(0).about("So many of the newest are left out"))
-            .takes("cursor", Shape::text().optional().about("`next_cursor` of an earlier page"))
+            .query(|call| conversations::parse_listing(call, &nowhere()))
             .answers(200, "A page of conversations", shapes::conversations())
     });
     api.post(conversations::PATH, conversations::begin, || {
@@ -31,7 +30,7 @@ pub fn api(api: &mut impl Api<Deps>) {
                 page. Somebody else's conversation is not found.",
             )
             .path("conversation_id", "Id of a conversation of the caller", None)
-            .takes("cursor", Shape::text().optional().about("`next_cursor` of an earlier page"))
+            .query(|call| conversations::parse_page(call, &nowhere()))
             .answers(200, "The conversation with its messages", shapes::conversation_with_messages())
             .refuses(&[(404, "conversation_not_found")])
     });

@@ -2,19 +2,17 @@
 
 use axum::{extract::State, http::StatusCode};
 use bespin_access::Action;
-use bespin_conversations::{Conversation, Conversations, Exchange, Listing, MAX_TITLE};
-use bespin_edge::Deps;
+use bespin_conversations::{Conversation, Exchange, Listing, MAX_TITLE};
+use bespin_edge::{Deps, cursor};
 use bespin_primitives::ConversationId;
 use bespin_recording::{Claim, Fingerprint, Recording};
-use bespin_table::Cursor;
-use bespin_web::{Answer, Body, Call, Problem, clamped, parsed, text};
+use bespin_table::{Cursor, Range};
+use bespin_web::{Answer, Body, Call, Problem, Read, clamped, text};
 use serde_json::{Value, json};
 
 use crate::not_found;
 
 pub(crate) const PATH: &str = "/v1/conversations";
-
-const NO_CURSOR: &str = "must be the next_cursor of an earlier page";
 
 pub(crate) fn parse(body: &Body) -> Result<Option<String>, Problem> {
     let mut fields = body.fields()?;
@@ -40,16 +38,12 @@ pub(crate) async fn begin(State(deps): State<Deps>, call: Call) -> Result<Answer
     Ok(Answer::json_text(StatusCode::CREATED, answer))
 }
 
-fn parse_listing(
-    call: &Call,
-    conversations: &Conversations,
-    access: &bespin_access::TenantAccess,
-) -> Result<Listing, Problem> {
-    let range = conversations.listing_range(access);
+/// A page of the conversations in `range`.
+pub(crate) fn parse_listing(call: &Call, range: &Range) -> Result<Listing, Problem> {
     let mut query = call.query();
-    let limit = query.or("limit", 50, clamped(1..=200));
-    let offset = query.or("offset", 0, clamped(0..));
-    let after = query.optional("cursor", parsed(|text| Cursor::parse(text, &range).ok_or(NO_CURSOR)));
+    let limit = query.or("limit", 50, clamped(1..=200).about("How many"));
+    let offset = query.or("offset", 0, clamped(0..).about("How many of the newest are left out"));
+    let after = query.optional("cursor", cursor(range));
     query.finish(|| {
         let (limit, offset) = (usize::try_from(limit?).ok()?, usize::try_from(offset?).ok()?);
         Some(Listing { limit, offset, after: after? })
@@ -58,10 +52,17 @@ fn parse_listing(
 
 pub(crate) async fn list(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let access = deps.identify(&call).await?.authorise(Action::UseChat)?;
-    let listing = parse_listing(&call, &deps.conversations, &access)?;
+    let listing = parse_listing(&call, &deps.conversations.listing_range(&access))?;
     let (conversations, next) = deps.conversations.list(&access, listing).await?;
     let items: Value = conversations.iter().map(Conversation::view).collect();
     Ok(Answer::ok(&json!({"items": items, "next_cursor": next.map(|next| next.to_string())})))
+}
+
+/// Where a page of the messages in `range` starts, if it is not the first.
+pub(crate) fn parse_page(call: &Call, range: &Range) -> Result<Option<Cursor>, Problem> {
+    let mut query = call.query();
+    let after = query.optional("cursor", cursor(range));
+    query.finish(|| after)
 }
 
 /// A conversation with its first messages, or those behind the cursor.
@@ -69,9 +70,7 @@ pub(crate) async fn show(State(deps): State<Deps>, call: Call) -> Result<Answer,
     let access = deps.identify(&call).await?.authorise(Action::UseChat)?;
     let id = ConversationId::parse(call.path("conversation_id")).ok_or_else(not_found)?;
     let range = deps.conversations.messages_range(&access, id);
-    let mut query = call.query();
-    let after = query.optional("cursor", parsed(|text| Cursor::parse(text, &range).ok_or(NO_CURSOR)));
-    let after = query.finish(|| after)?;
+    let after = parse_page(&call, &range)?;
 
     let conversation = deps.conversations.find(&access, id).await?.ok_or_else(not_found)?;
     let (exchanges, next) = deps.conversations.exchanges(&access, id, after).await?;

@@ -2,6 +2,7 @@
 
 use bespin_edge::Deps;
 use bespin_edge::audience::{CONSOLE, STRANGERS};
+use bespin_observation::Kind;
 use bespin_web::describe::{Api, Content, Operation, Shape};
 
 use crate::{assets, billing, download, overview, playground, session, tables, tenant, tenants};
@@ -29,9 +30,7 @@ fn pages(api: &mut impl Api<Deps>) {
         .with(page)
     });
     api.get("/console/tenants", tenants::list, || {
-        Operation::new("showTenants", "All tenants, newest first", &CONSOLE)
-            .takes("cursor", Shape::text().optional().about("The place at which the page before ended"))
-            .with(page)
+        Operation::new("showTenants", "All tenants, newest first", &CONSOLE).query(tenants::parse).with(page)
     });
     api.get("/console/tenants/{tenant_id}", tenant::show, || {
         Operation::new(
@@ -62,41 +61,9 @@ fn rows(api: &mut impl Api<Deps>) {
                 ended: `{\"end\": \"complete\"}`, or `more` or `failed` with where it goes on \
                 (`next`).",
             )
-            .takes(
-                "table",
-                Shape::one_of(&[
-                    "tenants",
-                    "users",
-                    "kpi_definitions",
-                    "kpi_points",
-                    "briefs",
-                    "audit_logs",
-                    "usage_events",
-                    "idempotency_keys",
-                    "notification_prefs",
-                    "notification_outbox",
-                    "conversations",
-                    "messages",
-                    "metered_event_types",
-                    "plans",
-                    "plan_capabilities",
-                    "plan_event_caps",
-                    "capabilities",
-                    "tenant_subscriptions",
-                    "usage_rollups_period",
-                ])
-                .optional()
-                .about("Only this table"),
-            )
-            .takes("tenant", Shape::id().optional().about("Only what is this tenant's"))
-            .takes(
-                "from",
-                Shape::text()
-                    .optional()
-                    .about("The place at which the part before ended, as its last line tells"),
-            )
+            .query(download::parse)
             .with(entered)
-            .answers_with(200, "The rows", Content::Other("application/x-ndjson"))
+            .answers_with(200, "The rows", Content::Other(&["application/x-ndjson"]))
     });
     api.get("/console/db/{table}", tables::show, || {
         Operation::new("showTable", "The rows of a table, newest first", &CONSOLE)
@@ -106,9 +73,7 @@ fn rows(api: &mut impl Api<Deps>) {
                 on.",
             )
             .path("table", "Which table", Some("tenants"))
-            .takes("limit", Shape::integer().or_else(200).about("At most so many rows"))
-            .takes("tenant", Shape::id().optional().about("Only what is this tenant's"))
-            .takes("cursor", Shape::text().optional().about("The place at which the page before ended"))
+            .query(|call| tables::parse(call, Kind::ALL[0]))
             .with(page)
             .refuses(&[(404, "table_not_allowed")])
     });
@@ -138,25 +103,25 @@ pub(crate) fn open(api: &mut impl Api<Deps>) {
     api.get("/console/assets/{file}", assets::serve, || {
         Operation::new("getConsoleAsset", "A stylesheet or script of the pages", &STRANGERS)
             .path("file", "Its name, which changes with its content", Some("bespin.css"))
-            .answers_with(200, "The file", Content::Other("text/css"))
+            .answers_with(200, "The file", Content::Other(&["text/css", "text/javascript"]))
             .refuses(&[(404, "not_found")])
     });
     api.get("/ui/assets/{file}", assets::serve, || {
         Operation::new("getUiAsset", "A stylesheet or script of the pages", &STRANGERS)
             .path("file", "Its name, which changes with its content", Some("bespin.css"))
-            .answers_with(200, "The file", Content::Other("text/css"))
+            .answers_with(200, "The file", Content::Other(&["text/css", "text/javascript"]))
     });
     api.get("/ui", playground::show, || {
         Operation::new("showPlayground", "The playground: a page that talks to this API", &STRANGERS)
             .says("404 unless `PLAYGROUND_UI_ENABLED=1`.")
-            .answers_with(200, "The page", Content::Other("text/html"))
+            .answers_with(200, "The page", Content::Other(&["text/html"]))
             .refuses(&[(404, "playground_disabled")])
     });
 }
 
 /// A page of the console.
 fn page(operation: Operation) -> Operation {
-    operation.with(entered).answers_with(200, "The page", Content::Other("text/html"))
+    operation.with(entered).answers_with(200, "The page", Content::Other(&["text/html"]))
 }
 
 /// What asks for a session of the console, or for the key that begins one.

@@ -7,14 +7,15 @@ use bespin_access::ConsoleAccess;
 use bespin_edge::Deps;
 use bespin_observation::{Kind, Place};
 use bespin_primitives::{TenantId, Timestamp};
-use bespin_web::{Download, Problem, parsed};
+use bespin_web::describe::Shape;
+use bespin_web::{Call, Download, Problem, Read, parsed};
 use bytes::Bytes;
 use futures::{Stream, stream};
 use serde_json::{Map, Value, json};
 
 use crate::{
     session::Visit,
-    tables::{place, tenant},
+    tables::{only_of, place},
 };
 
 /// How many rows are read at a time.
@@ -48,19 +49,38 @@ fn begin(text: &str, tenant: Option<TenantId>) -> Result<(Kind, Option<Place>), 
     Ok((kind, at))
 }
 
+/// Which rows.
+pub(crate) struct Asked {
+    only: Option<Kind>,
+    tenant: Option<TenantId>,
+    from: Option<(Kind, Option<Place>)>,
+}
+
+pub(crate) fn parse(call: &Call) -> Result<Asked, Problem> {
+    let mut query = call.query();
+    let only = query.optional(
+        "table",
+        parsed(|text| Kind::parse(text).ok_or("must be the name of a table"))
+            .shaped(|| Shape::one_of(&Kind::ALL.map(Kind::name)))
+            .about("Only this table"),
+    );
+    let tenant = query.optional("tenant", only_of()).map(Option::flatten);
+    let of = tenant.flatten();
+    let from = query.optional(
+        "from",
+        parsed(|text| begin(text, of))
+            .about("The place at which the part before ended, as its last line tells"),
+    );
+    query.finish(|| Some(Asked { only: only?, tenant: tenant?, from: from? }))
+}
+
 /// All tables, or one; of all tenants, or of one. Each line but the last is a row, `{"table", "row"}`. The last tells how
 /// the part ended, so that one cut off is not taken for the whole: `complete`, or `more` with where it goes on, or `failed`.
 pub(crate) async fn download(
     State(deps): State<Deps>,
     visit: Visit,
 ) -> Result<Download<impl Stream<Item = Bytes>>, Problem> {
-    let mut query = visit.call.query();
-    let only = query.optional("table", parsed(|text| Kind::parse(text).ok_or("must be the name of a table")));
-    let tenant = query.optional("tenant", parsed(tenant)).map(Option::flatten);
-    let of = tenant.flatten();
-    let from = query.optional("from", parsed(|text| begin(text, of)));
-    let (only, tenant, from) = query.finish(|| Some((only?, tenant?, from?)))?;
-
+    let Asked { only, tenant, from } = parse(&visit.call)?;
     let (first, after) = from.map_or((None, None), |(kind, after)| (Some(kind), after));
     let wanted = Kind::ALL.into_iter().filter(|kind| only.is_none_or(|only| only == *kind));
     let left: VecDeque<Kind> = wanted.skip_while(|kind| first.is_some_and(|first| first != *kind)).collect();

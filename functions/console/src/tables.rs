@@ -5,7 +5,7 @@ use axum::extract::State;
 use bespin_edge::Deps;
 use bespin_observation::{Kind, Place};
 use bespin_primitives::{FaultKind, TenantId};
-use bespin_web::{Page, Problem, integer, parsed};
+use bespin_web::{Call, Page, Problem, Read, integer, parsed};
 
 use crate::{page, session::Visit, text};
 
@@ -36,23 +36,42 @@ pub(crate) fn place(text: &str, kind: Kind, tenant: Option<TenantId>) -> Result<
 }
 
 /// The tenant of a parameter; an empty one is none, as forms send it.
-pub(crate) fn tenant(text: &str) -> Result<Option<TenantId>, &'static str> {
+fn tenant(text: &str) -> Result<Option<TenantId>, &'static str> {
     if text.is_empty() {
         return Ok(None);
     }
     TenantId::parse(text).map(Some).ok_or("must be the id of a tenant")
 }
 
+/// Which rows of a kind.
+pub(crate) struct Asked {
+    limit: usize,
+    tenant: Option<TenantId>,
+    after: Option<Place>,
+}
+
+pub(crate) fn parse(call: &Call, kind: Kind) -> Result<Asked, Problem> {
+    let mut query = call.query();
+    let limit = query.or("limit", LIMIT, integer(1..=MAX_LIMIT).about("At most so many rows"));
+    let tenant = query.optional("tenant", only_of()).map(Option::flatten);
+    let of = tenant.flatten();
+    let after = query.optional(
+        "cursor",
+        parsed(|text| place(text, kind, of)).about("The place at which the page before ended"),
+    );
+    query.finish(|| Some(Asked { limit: usize::try_from(limit?).ok()?, tenant: tenant?, after: after? }))
+}
+
+/// Reads whose rows are asked for, if not everybody's.
+pub(crate) fn only_of() -> impl Read<Value = Option<TenantId>> {
+    parsed(tenant).about("Only what is this tenant's")
+}
+
 pub(crate) async fn show(State(deps): State<Deps>, visit: Visit) -> Result<Page, Problem> {
     let Some(kind) = Kind::parse(visit.call.path("table")) else {
         return Err(Problem::new(FaultKind::Missing, "table_not_allowed", "Table not allowed"));
     };
-    let mut query = visit.call.query();
-    let limit = query.or("limit", LIMIT, integer(1..=MAX_LIMIT));
-    let tenant = query.optional("tenant", parsed(tenant)).map(Option::flatten);
-    let of = tenant.flatten();
-    let after = query.optional("cursor", parsed(|text| place(text, kind, of)));
-    let (limit, tenant, after) = query.finish(|| Some((usize::try_from(limit?).ok()?, tenant?, after?)))?;
+    let Asked { limit, tenant, after } = parse(&visit.call, kind)?;
 
     let found =
         deps.observation.page(&visit.access, kind, tenant, limit, after.as_ref(), visit.call.now).await?;

@@ -4,7 +4,8 @@ use askama::Template;
 use axum::extract::State;
 use bespin_access::{StoredKey, Tenant, Tenants};
 use bespin_edge::Deps;
-use bespin_web::{Page, Problem, parsed};
+use bespin_table::Cursor;
+use bespin_web::{Call, Page, Problem, Read, parsed};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::{page, session::Visit, text};
@@ -39,13 +40,19 @@ pub(crate) fn fingerprints(keys: &[StoredKey]) -> String {
     }
 }
 
-pub(crate) async fn list(State(deps): State<Deps>, visit: Visit) -> Result<Page, Problem> {
-    let mut query = visit.call.query();
+/// The place at which the page before ended.
+pub(crate) fn parse(call: &Call) -> Result<Option<Cursor>, Problem> {
+    let mut query = call.query();
     let after = query.optional(
         "cursor",
-        parsed(|text| Tenants::parse_cursor(text).ok_or("must be the cursor of an earlier page")),
+        parsed(|text| Tenants::parse_cursor(text).ok_or("must be the cursor of an earlier page"))
+            .about("The place at which the page before ended"),
     );
-    let after = query.finish(|| after)?;
+    query.finish(|| after)
+}
+
+pub(crate) async fn list(State(deps): State<Deps>, visit: Visit) -> Result<Page, Problem> {
+    let after = parse(&visit.call)?;
     let is_first = after.is_none();
     let (tenants, next) = deps.tenants.page(PAGE, after).await?;
     let (deps, visit) = (&deps, &visit);

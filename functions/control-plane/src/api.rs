@@ -2,9 +2,11 @@
 
 use bespin_edge::audience::SENDER;
 use bespin_edge::shapes as common;
-use bespin_edge::{CONTROL_PLANE, Deps};
-use bespin_web::describe::{Api, Operation, Shape};
+use bespin_edge::{CONTROL_PLANE, Deps, Named};
+use bespin_table::keys::nowhere;
+use bespin_web::describe::{Api, Operation};
 
+use crate::page::Page;
 use crate::{breakdown, deliveries, policies, replenishments, reports, shapes, system};
 
 /// Tells all of them.
@@ -44,9 +46,8 @@ fn replenishments(api: &mut impl Api<Deps>) {
         Operation::new("listCreditsOfUser", "List the credits of a user", &SENDER)
             .says("Admins, and the operator. Newest first. Those that were taken back are in no list.")
             .path("user_id", "A user of the tenant's own product", Some("maria"))
-            .takes("include_expired", Shape::boolean().or_else(false).about("Those whose time is over, too"))
-            .with(placed)
-            .with(paged)
+            .query(|call| replenishments::parse_of_user(call, &nowhere()))
+            .query(Named::in_query)
             .answers(200, "The credits", shapes::credits_of_user())
     });
     api.get("/replenishments/users", replenishments::users, || {
@@ -55,18 +56,15 @@ fn replenishments(api: &mut impl Api<Deps>) {
                 "Admins, and the operator. Those with the latest credit first. The sums are for \
                 display: they mix bundles.",
             )
-            .with(placed)
-            .with(paged)
+            .query(Named::in_query)
+            .query(|call| Page::asked(call, &nowhere()))
             .answers(200, "The users", shapes::users_with_credits())
     });
     api.get("/replenishments", replenishments::list, || {
         Operation::new("listCredits", "List the credits of a project", &SENDER)
             .says("Admins, and the operator. Newest first.")
-            .takes("user_id", Shape::text().optional().about("Only those of one user"))
-            .takes("bundle_id", Shape::text().optional().about("Only those of exactly this scope"))
-            .takes("include_expired", Shape::boolean().or_else(false).about("Those whose time is over, too"))
-            .with(placed)
-            .with(paged)
+            .query(|call| replenishments::parse_listing(call, |_| nowhere()))
+            .query(Named::in_query)
             .answers(200, "The credits", shapes::credits())
     });
     api.delete("/replenishments/user/{user_id}", replenishments::deactivate_of_user_named_user, || {
@@ -77,7 +75,7 @@ fn replenishments(api: &mut impl Api<Deps>) {
         )
         .says("The same as for any other user, whose path this would be, if it were not that of a list.")
         .path("user_id", "The scope: a bundle, or `*`", Some("chat"))
-        .with(placed)
+        .query(Named::in_query)
         .answers(200, "They hold no more", common::done())
     });
     api.delete("/replenishments/{user_id}/{bundle_id}", replenishments::deactivate, || {
@@ -88,7 +86,7 @@ fn replenishments(api: &mut impl Api<Deps>) {
             )
             .path("user_id", "A user of the tenant's own product", Some("maria"))
             .path("bundle_id", "A bundle; `*` is every bundle", Some("chat"))
-            .with(placed)
+            .query(Named::in_query)
             .answers(200, "Taken back", common::done())
     });
 }
@@ -97,8 +95,8 @@ fn policies(api: &mut impl Api<Deps>) {
     api.get("/policies/quota", policies::list_quotas, || {
         Operation::new("listQuotaPolicies", "List the quota policies that hold", &SENDER)
             .says("Admins, and the operator. Newest first.")
-            .with(placed)
-            .with(paged)
+            .query(Named::in_query)
+            .query(|call| Page::asked(call, &nowhere()))
             .answers(200, "The policies", shapes::quota_policies())
     });
     api.post("/policies/quota", policies::set_quota, || {
@@ -116,14 +114,14 @@ fn policies(api: &mut impl Api<Deps>) {
             .says("Admins, and the operator. One that there is not is a success, too.")
             .path("user_type", "The kind of user", Some("free"))
             .path("bundle_id", "A bundle; `*` is every bundle", Some("chat"))
-            .with(placed)
+            .query(Named::in_query)
             .answers(200, "It holds no more", common::done())
     });
     api.get("/policies/budget", policies::list_budgets, || {
         Operation::new("listBudgetPolicies", "List the budget policies that hold", &SENDER)
             .says("Admins, and the operator. Newest first.")
-            .with(placed)
-            .with(paged)
+            .query(Named::in_query)
+            .query(|call| Page::asked(call, &nowhere()))
             .answers(200, "The policies", shapes::budget_policies())
     });
     api.post("/policies/budget", policies::set_budget, || {
@@ -141,7 +139,7 @@ fn policies(api: &mut impl Api<Deps>) {
             .says("Admins, and the operator. One that there is not is a success, too.")
             .path("bundle_id", "A bundle; `*` is every bundle", Some("chat"))
             .path("provider", "The provider", Some("openai"))
-            .with(placed)
+            .query(Named::in_query)
             .answers(200, "It holds no more", common::done())
     });
 }
@@ -151,12 +149,8 @@ fn breakdown(api: &mut impl Api<Deps>) {
         Operation::new("getQuotaBreakdown", "What a user may do, why, and how much is left", &SENDER)
             .says("Admins, and the operator. 404 where no policy holds for the kind of user.")
             .path("user_id", "A user of the tenant's own product", Some("maria"))
-            .takes("user_type", Shape::text().about("The kind of user"))
-            .takes(
-                "bundle_id",
-                Shape::text().or_else("*").about("The bundle; `*` is the usage of all of them together"),
-            )
-            .with(placed)
+            .query(breakdown::parse)
+            .query(Named::in_query)
             .answers(200, "The breakdown", shapes::quota_breakdown())
             .refuses(&[(404, "policy_not_found"), (404, "tenant_not_found")])
     });
@@ -166,46 +160,43 @@ fn reports(api: &mut impl Api<Deps>) {
     api.get("/reports/active-credits", reports::active_credits, || {
         Operation::new("reportActiveCredits", "Credits that hold, by their ends", &SENDER)
             .says("Admins, and the operator. Of one project.")
-            .with(paged)
-            .with(placed)
+            .query(|call| Page::asked(call, &nowhere()))
+            .query(Named::in_query)
             .answers(200, "The report", shapes::report())
     });
     api.get("/reports/expiring-soon", reports::expiring_soon, || {
         Operation::new("reportExpiringSoon", "Credits that end soon", &SENDER)
             .says("Admins, and the operator. Of one project.")
-            .takes("days", Shape::integer().or_else(7).about("Within so many days of 24 hours"))
-            .with(paged)
-            .with(placed)
+            .query(|call| reports::parse_soon(call, &nowhere()))
+            .query(Named::in_query)
             .answers(200, "The report", shapes::report())
     });
     api.get("/reports/expired", reports::expired, || {
         Operation::new("reportExpired", "Credits whose time is over, the latest end first", &SENDER)
             .says("Admins, and the operator. Of one project.")
-            .with(paged)
-            .with(placed)
+            .query(|call| Page::asked(call, &nowhere()))
+            .query(Named::in_query)
             .answers(200, "The report", shapes::report())
     });
     api.get("/reports/quota-policies", reports::quota_policies, || {
         Operation::new("reportQuotaPolicies", "Quota policies by kind of user and bundle", &SENDER)
             .says("Admins, and the operator. Of one project.")
-            .with(paged)
-            .with(placed)
+            .query(|call| Page::asked(call, &nowhere()))
+            .query(Named::in_query)
             .answers(200, "The report", shapes::report())
     });
     api.get("/reports/budget-policies", reports::budget_policies, || {
         Operation::new("reportBudgetPolicies", "Budget policies by bundle and provider", &SENDER)
             .says("Admins, and the operator. Of one project.")
-            .with(paged)
-            .with(placed)
+            .query(|call| Page::asked(call, &nowhere()))
+            .query(Named::in_query)
             .answers(200, "The report", shapes::report())
     });
     api.get("/reports/revenue", reports::revenue, || {
         Operation::new("reportRevenue", "What was paid for credits and not paid back", &SENDER)
             .says("Admins, and the operator. Of one project.")
-            .takes("from", Shape::text().optional().about("The first month, or a date in it"))
-            .takes("to", Shape::text().optional().about("The last month, or a date in it"))
-            .takes("group_by", Shape::one_of(&["month"]).optional().about("One row for each month"))
-            .with(placed)
+            .query(reports::parse_revenue)
+            .query(Named::in_query)
             .answers(200, "The report", shapes::report())
     });
 }
@@ -217,14 +208,8 @@ fn deliveries(api: &mut impl Api<Deps>) {
                 "Admins, and the operator. Newest first, with what became of it. The operator \
                 who names no tenant sees those that belong to none.",
             )
-            .takes(
-                "outcome",
-                Shape::one_of(&["granted", "duplicate", "ignored", "parked", "failed"])
-                    .optional()
-                    .about("Only those of one outcome"),
-            )
-            .with(placed)
-            .with(paged)
+            .query(|call| deliveries::parse(call, &nowhere()))
+            .query(Named::in_query)
             .answers(200, "The deliveries", shapes::payment_deliveries())
     });
     api.post("/webhooks/deliveries/{delivery_id}/replay", deliveries::replay, || {
@@ -234,7 +219,7 @@ fn deliveries(api: &mut impl Api<Deps>) {
                 stays as it is.",
             )
             .path("delivery_id", "The delivery", Some("msg_0906611097600000"))
-            .with(placed)
+            .query(Named::in_query)
             .answers(200, "What became of it", shapes::replayed())
             .refuses(&[(404, "delivery_not_found"), (404, "tenant_not_found")])
     });
@@ -244,7 +229,7 @@ fn system(api: &mut impl Api<Deps>) {
     api.get("/health", system::health, || {
         Operation::new("getControlPlaneHealth", "Whether the control plane works", &SENDER)
             .says("Admins, and the operator. With `strict` a part that is not up is a 503.")
-            .takes("strict", Shape::boolean().or_else(false).about("Answer 503 where a part is not up"))
+            .query(system::parse)
             .answers(200, "The parts", shapes::control_plane_health())
     });
     api.post("/clear-cache", system::clear_cache, || {
@@ -253,26 +238,7 @@ fn system(api: &mut impl Api<Deps>) {
                 "Admins, and the operator. Of the tenant's policies and credits. Other processes \
                 forget within five seconds by themselves.",
             )
-            .with(placed)
+            .query(Named::in_query)
             .answers(200, "Forgotten", common::done())
     });
-}
-
-/// In which tenant and project.
-fn placed(operation: Operation) -> Operation {
-    operation
-        .takes(
-            "tenant",
-            Shape::id()
-                .optional()
-                .about("The tenant; the operator has to name one, others may name their own"),
-        )
-        .takes("project", Shape::text_of(1, 255).or_else("main").about("The project of the tenant"))
-}
-
-/// Which page of a list.
-fn paged(operation: Operation) -> Operation {
-    operation
-        .takes("limit", Shape::integer().at_least(1).at_most(1_000).or_else(100).about("At most so many"))
-        .takes("cursor", Shape::text().optional().about("The `next_cursor` of the page before"))
 }

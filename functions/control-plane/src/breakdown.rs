@@ -8,15 +8,24 @@ use bespin_policies::{Dimension, EVERY_BUNDLE, MAX_NAME, Quotas, quotas_view};
 use bespin_primitives::{FaultKind, Timestamp};
 use bespin_table::TableError;
 use bespin_turns::{Snapshot, Subject};
-use bespin_web::{Answer, Call, Problem, text};
+use bespin_web::{Answer, Call, Problem, Read, text};
 use serde_json::{Map, Value, json};
+
+/// The kind of user, and the bundle.
+pub(crate) fn parse(call: &Call) -> Result<(String, String), Problem> {
+    let mut query = call.query();
+    let user_type = query.required("user_type", text(1..=MAX_NAME).about("The kind of user"));
+    let bundle = query.or(
+        "bundle_id",
+        EVERY_BUNDLE.to_owned(),
+        text(1..=MAX_NAME).about("The bundle; `*` is the usage of all of them together"),
+    );
+    query.finish(|| Some((user_type?, bundle?)))
+}
 
 pub(crate) async fn show(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let administrator = deps.sender(&call).await?.authorise(Action::ManagePolicies)?;
-    let mut query = call.query();
-    let user_type = query.required("user_type", text(1..=MAX_NAME));
-    let bundle = query.or("bundle_id", EVERY_BUNDLE.to_owned(), text(1..=MAX_NAME));
-    let (user_type, bundle) = query.finish(|| Some((user_type?, bundle?)))?;
+    let (user_type, bundle) = parse(&call)?;
     let place = Named::in_query(&call)?.of(&deps, administrator).await?;
     let user_id = call.path("user_id");
 

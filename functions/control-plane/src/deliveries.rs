@@ -4,7 +4,8 @@ use axum::extract::State;
 use bespin_access::{Action, Administrator};
 use bespin_edge::{Deps, Named};
 use bespin_payments::{Delivery, DeliveryScope, Outcome};
-use bespin_web::{Answer, Call, Problem, one_of};
+use bespin_table::Range;
+use bespin_web::{Answer, Call, Problem, Read, one_of};
 use serde_json::{Value, json};
 
 use crate::page::{Page, shown};
@@ -18,14 +19,19 @@ async fn scope(deps: &Deps, call: &Call, administrator: Administrator) -> Result
     }
 }
 
+/// Which outcome, if only one, and the page of `range`.
+pub(crate) fn parse(call: &Call, range: &Range) -> Result<(Option<Outcome>, Page), Problem> {
+    let mut query = call.query();
+    let outcome = query.optional("outcome", one_of(&Outcome::NAMES).about("Only those of one outcome"));
+    let page = Page::read(&mut query, range);
+    query.finish(|| Some((outcome?.and_then(Outcome::parse), page?)))
+}
+
 /// Deliveries, newest first, of one outcome if asked for.
 pub(crate) async fn list(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let administrator = deps.sender(&call).await?.authorise(Action::ManageGrants)?;
     let scope = scope(&deps, &call, administrator).await?;
-    let mut query = call.query();
-    let outcome = query.optional("outcome", one_of(&Outcome::NAMES));
-    let page = Page::read(&mut query, &scope.range());
-    let (outcome, page) = query.finish(|| Some((outcome?.and_then(Outcome::parse), page?)))?;
+    let (outcome, page) = parse(&call, &scope.range())?;
     let (deliveries, next) = deps.payments.list(scope, outcome, page.limit, page.after).await?;
     let rows: Value = deliveries.iter().map(Delivery::view).collect();
     Ok(Answer::ok(&json!({

@@ -1,7 +1,8 @@
 //! Pages of lists: how many, and from where on.
 
+use bespin_edge::cursor;
 use bespin_table::{Cursor, Key, Range};
-use bespin_web::{Call, Fields, Problem, integer, parsed};
+use bespin_web::{Call, Fields, Problem, Read, integer};
 use serde_json::Value;
 
 /// The largest page.
@@ -24,11 +25,8 @@ impl Page {
 
     /// The page that a query asks for, of which the other parameters are still to be read.
     pub(crate) fn read(query: &mut Fields<'_>, range: &Range) -> Option<Self> {
-        let limit = query.or("limit", 100, integer(1..=MAX_LIMIT));
-        let after = query.optional(
-            "cursor",
-            parsed(|text| Cursor::parse(text, range).ok_or("must be the next_cursor of an earlier page")),
-        );
+        let limit = query.or("limit", 100, integer(1..=MAX_LIMIT).about("At most so many"));
+        let after = query.optional("cursor", cursor(range));
         Some(Self { limit: usize::try_from(limit?).ok()?, after: after? })
     }
 

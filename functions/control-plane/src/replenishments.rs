@@ -7,6 +7,7 @@ use bespin_grants::{Grant, GrantListing, GrantOrder, MAX_DAYS, UserTotals, addit
 use bespin_policies::{Dimension, EVERY_BUNDLE, MAX_NAME, Quotas};
 use bespin_primitives::Micros;
 use bespin_recording::{Claim, Fingerprint};
+use bespin_table::Range;
 use bespin_web::{Answer, Body, Call, Fields, Problem, Read, boolean, decimal, integer, text};
 use serde_json::{Value, json};
 
@@ -152,19 +153,28 @@ async fn issue(
     Ok(Answer::json_text(StatusCode::CREATED, issued.await?))
 }
 
+/// Whether those whose time is over are shown, too, and the page of `range`.
+pub(crate) fn parse_of_user(call: &Call, range: &Range) -> Result<(bool, Page), Problem> {
+    let mut query = call.query();
+    let include_expired = query.or("include_expired", false, expired());
+    let page = Page::read(&mut query, range);
+    query.finish(|| Some((include_expired?, page?)))
+}
+
+fn expired() -> impl Read<Value = bool> {
+    boolean().about("Those whose time is over, too")
+}
+
 /// The credits of one user, newest first: those that hold, and with `include_expired` those whose time is over, too.
 pub(crate) async fn of_user(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let administrator = deps.sender(&call).await?.authorise(Action::ManageGrants)?;
     let place = Named::in_query(&call)?.of(&deps, administrator).await?;
     let user_id = call.path("user_id");
-    let mut query = call.query();
-    let include_expired = query.or("include_expired", false, boolean());
-    let page = Page::read(&mut query, &GrantListing::range(&place.tenant, &place.project, Some(user_id)));
-    let listing = query.finish(|| {
-        let Page { limit, after } = page?;
-        let user_id = Some(user_id.to_owned());
-        Some(GrantListing { user_id, bundle_id: None, include_expired: include_expired?, limit, after })
-    })?;
+    let range = GrantListing::range(&place.tenant, &place.project, Some(user_id));
+    let (include_expired, Page { limit, after }) = parse_of_user(&call, &range)?;
+    let user_id = user_id.to_owned();
+    let listing = GrantListing { user_id: Some(user_id), bundle_id: None, include_expired, limit, after };
+    let user_id = call.path("user_id");
     let (grants, next) = deps.grants.list(&place.tenant, &place.project, &listing, call.now).await?;
     let credits: Value = grants.iter().map(|grant| grant.view(&place.tenant, call.now)).collect();
     Ok(Answer::ok(&json!({
@@ -196,27 +206,28 @@ fn totals_view(user: &UserTotals, place: &Place) -> Value {
     })
 }
 
+/// `range` has the credits of one user, or of all.
+pub(crate) fn parse_listing(
+    call: &Call,
+    range: impl Fn(Option<&str>) -> Range,
+) -> Result<GrantListing, Problem> {
+    let mut query = call.query();
+    let user_id = query.optional("user_id", text(1..=MAX_NAME).about("Only those of one user"));
+    let bundle_id = query.optional("bundle_id", text(1..=MAX_NAME).about("Only those of exactly this scope"));
+    let include_expired = query.or("include_expired", false, expired());
+    let page = Page::read(&mut query, &range(user_id.as_ref().and_then(Option::as_deref)));
+    query.finish(|| {
+        let (user_id, bundle_id, Page { limit, after }) = (user_id?, bundle_id?, page?);
+        Some(GrantListing { user_id, bundle_id, include_expired: include_expired?, limit, after })
+    })
+}
+
 /// All credits of a project, newest first, of one user or one scope if asked for.
 pub(crate) async fn list(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let administrator = deps.sender(&call).await?.authorise(Action::ManageGrants)?;
     let place = Named::in_query(&call)?.of(&deps, administrator).await?;
-    let mut query = call.query();
-    let user_id = query.optional("user_id", text(1..=MAX_NAME));
-    let bundle_id = query.optional("bundle_id", text(1..=MAX_NAME));
-    let include_expired = query.or("include_expired", false, boolean());
-    let range =
-        GrantListing::range(&place.tenant, &place.project, user_id.as_ref().and_then(Option::as_deref));
-    let page = Page::read(&mut query, &range);
-    let listing = query.finish(|| {
-        let Page { limit, after } = page?;
-        Some(GrantListing {
-            user_id: user_id?,
-            bundle_id: bundle_id?,
-            include_expired: include_expired?,
-            limit,
-            after,
-        })
-    })?;
+    let range = |user_id: Option<&str>| GrantListing::range(&place.tenant, &place.project, user_id);
+    let listing = parse_listing(&call, range)?;
     let (grants, next) = deps.grants.list(&place.tenant, &place.project, &listing, call.now).await?;
     let rows: Value = grants.iter().map(|grant| grant.view(&place.tenant, call.now)).collect();
     Ok(Answer::ok(&json!({

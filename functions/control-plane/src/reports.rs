@@ -6,8 +6,8 @@ use bespin_edge::{Deps, Named, Place};
 use bespin_grants::{Ends, Grant, Grants, Revenue};
 use bespin_policies::Policies;
 use bespin_primitives::{BillingPeriod, Micros, parse_date};
-use bespin_table::Cursor;
-use bespin_web::{Answer, Call, Problem, integer, one_of, parsed};
+use bespin_table::{Cursor, Range};
+use bespin_web::{Answer, Call, Problem, Read, integer, one_of, parsed};
 use serde_json::{Value, json};
 
 use crate::page::{Page, shown};
@@ -36,13 +36,18 @@ pub(crate) async fn active_credits(State(deps): State<Deps>, call: Call) -> Resu
     Ok(answer("active-credits", &rows, next.as_ref()))
 }
 
+/// How soon, in days of 24 hours, and the page of `range`.
+pub(crate) fn parse_soon(call: &Call, range: &Range) -> Result<(i64, Page), Problem> {
+    let mut query = call.query();
+    let days = query.or("days", 7, integer(1..=MAX_DAYS).about("Within so many days of 24 hours"));
+    let page = Page::read(&mut query, range);
+    query.finish(|| Some((days?, page?)))
+}
+
 /// Credits that end within so many days of 24 hours, the next one first.
 pub(crate) async fn expiring_soon(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let place = place(&deps, &call, Action::ManageGrants).await?;
-    let mut query = call.query();
-    let days = query.or("days", 7, integer(1..=MAX_DAYS));
-    let page = Page::read(&mut query, &Grants::ends_range(&place.tenant, &place.project));
-    let (days, page) = query.finish(|| Some((days?, page?)))?;
+    let (days, page) = parse_soon(&call, &Grants::ends_range(&place.tenant, &place.project))?;
     let ends = Ends::Before(call.now.plus_seconds(days * 86_400));
     let (grants, next) = by_end(&deps, &call, &place, ends, page).await?;
     let row = |grant: &Grant| {
@@ -102,17 +107,25 @@ pub(crate) async fn budget_policies(State(deps): State<Deps>, call: Call) -> Res
     Ok(answer("budget-policies", &rows, next.as_ref()))
 }
 
+/// From the first month to the last.
+type Months = (Option<BillingPeriod>, Option<BillingPeriod>);
+
+/// Which months, and whether each has a row of its own.
+pub(crate) fn parse_revenue(call: &Call) -> Result<(Months, bool), Problem> {
+    let mut query = call.query();
+    let from = query.optional("from", parsed(month).about("The first month, or a date in it"));
+    let to = query.optional("to", parsed(month).about("The last month, or a date in it"));
+    let group_by = query.optional("group_by", one_of(&["month"]).about("One row for each month"));
+    query.finish(|| Some(((from?, to?), group_by?.is_some())))
+}
+
 /// What was paid for credits and not paid back: of all months, or of some; in one row, or in one for each month. A credit
 /// that is taken back is paid back in that month.
 pub(crate) async fn revenue(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let place = place(&deps, &call, Action::ManageGrants).await?;
-    let mut query = call.query();
-    let from = query.optional("from", parsed(month));
-    let to = query.optional("to", parsed(month));
-    let group_by = query.optional("group_by", one_of(&["month"]));
-    let (months, group_by) = query.finish(|| Some(((from?, to?), group_by?)))?;
+    let (months, by_month) = parse_revenue(&call)?;
     let revenues = deps.grants.revenue(&place.tenant, &place.project, months).await?;
-    let rows = if group_by.is_some() {
+    let rows = if by_month {
         let of_month = |(month, revenue): &(String, Revenue)| {
             let mut row = revenue_view(revenue);
             row["month"] = json!(month);

@@ -2,6 +2,7 @@
 
 use bespin_edge::shapes as common;
 use bespin_grants::addition_name;
+use bespin_payments::Outcome;
 use bespin_policies::Dimension;
 use bespin_web::describe::Shape;
 use serde_json::json;
@@ -57,35 +58,31 @@ pub(crate) fn credits_of_user() -> Shape {
 }
 
 pub(crate) fn credits() -> Shape {
-    Shape::object([
-        ("status", common::ok()),
-        ("count", Shape::integer()),
-        ("replenishments", Shape::list_of(credit())),
-        ("next_cursor", common::next_cursor()),
-    ])
-    .named("Credits")
+    listed("count", "replenishments", credit()).named("Credits")
 }
 
 pub(crate) fn users_with_credits() -> Shape {
+    let user = Shape::object([
+        ("tenant", Shape::id()),
+        ("project", Shape::text().like("main")),
+        ("user_id", Shape::text().like("maria")),
+        ("credit_count", Shape::integer()),
+        ("total_additional_requests_per_day", Shape::count().like(100).or_null()),
+        ("total_additional_tokens_per_day", Shape::count().like(1_000_000).or_null()),
+        ("earliest_expiry", Shape::instant().or_null()),
+        ("latest_purchase", Shape::instant()),
+    ]);
+    listed("user_count", "users", user).named("UsersWithCredits")
+}
+
+/// A page of a list, with how many are on it.
+fn listed(count: &str, items: &str, item: Shape) -> Shape {
     Shape::object([
         ("status", common::ok()),
-        ("user_count", Shape::integer()),
-        (
-            "users",
-            Shape::list_of(Shape::object([
-                ("tenant", Shape::id()),
-                ("project", Shape::text().like("main")),
-                ("user_id", Shape::text().like("maria")),
-                ("credit_count", Shape::integer()),
-                ("total_additional_requests_per_day", Shape::count().like(100).or_null()),
-                ("total_additional_tokens_per_day", Shape::count().like(1_000_000).or_null()),
-                ("earliest_expiry", Shape::instant().or_null()),
-                ("latest_purchase", Shape::instant()),
-            ])),
-        ),
+        (count, Shape::count()),
+        (items, Shape::list_of(item)),
         ("next_cursor", common::next_cursor()),
     ])
-    .named("UsersWithCredits")
 }
 
 pub(crate) fn quota_policy() -> Shape {
@@ -115,13 +112,7 @@ pub(crate) fn quota_policy_set() -> Shape {
 }
 
 pub(crate) fn quota_policies() -> Shape {
-    Shape::object([
-        ("status", common::ok()),
-        ("count", Shape::integer()),
-        ("policies", Shape::list_of(quota_policy())),
-        ("next_cursor", common::next_cursor()),
-    ])
-    .named("QuotaPolicies")
+    listed("count", "policies", quota_policy()).named("QuotaPolicies")
 }
 
 pub(crate) fn budget_policy() -> Shape {
@@ -152,13 +143,7 @@ pub(crate) fn budget_policy_set() -> Shape {
 }
 
 pub(crate) fn budget_policies() -> Shape {
-    Shape::object([
-        ("status", common::ok()),
-        ("count", Shape::integer()),
-        ("policies", Shape::list_of(budget_policy())),
-        ("next_cursor", common::next_cursor()),
-    ])
-    .named("BudgetPolicies")
+    listed("count", "policies", budget_policy()).named("BudgetPolicies")
 }
 
 pub(crate) fn quota_breakdown() -> Shape {
@@ -244,7 +229,7 @@ pub(crate) fn payment_delivery() -> Shape {
     Shape::object([
         ("delivery_id", Shape::text().like("063906321600000000-e9a1606f-a515-4e9d-a1a2-6a96cbd15f51")),
         ("tenant", Shape::id().or_null()),
-        ("outcome", Shape::one_of(&["granted", "duplicate", "ignored", "parked", "failed"])),
+        ("outcome", Shape::one_of(&Outcome::NAMES)),
         ("message", Shape::text().like("Granted")),
         ("grant_id", Shape::id().or_null()),
         ("event_id", Shape::text().like("evt_1").or_null()),
@@ -261,13 +246,7 @@ pub(crate) fn payment_delivery() -> Shape {
 }
 
 pub(crate) fn payment_deliveries() -> Shape {
-    Shape::object([
-        ("status", common::ok()),
-        ("count", Shape::integer()),
-        ("deliveries", Shape::list_of(payment_delivery())),
-        ("next_cursor", common::next_cursor()),
-    ])
-    .named("PaymentDeliveries")
+    listed("count", "deliveries", payment_delivery()).named("PaymentDeliveries")
 }
 
 /// A number for each limit, or none.

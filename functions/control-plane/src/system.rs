@@ -5,16 +5,21 @@ use bespin_access::{Action, TenantScope};
 use bespin_edge::{Deps, Named};
 use bespin_primitives::FaultKind;
 use bespin_table::keys;
-use bespin_web::{Answer, Call, Problem, boolean};
+use bespin_web::{Answer, Call, Problem, Read, boolean};
 use serde_json::json;
+
+/// Whether a part that is not up is a 503.
+pub(crate) fn parse(call: &Call) -> Result<bool, Problem> {
+    let mut query = call.query();
+    let strict = query.or("strict", false, boolean().about("Answer 503 where a part is not up"));
+    query.finish(|| strict)
+}
 
 /// The two parts keep the names that clients know: the store of record, and the cache, which is the process's own memory
 /// and so always there. With `strict` a part that is not up is a 503.
 pub(crate) async fn health(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     deps.sender(&call).await?.authorise(Action::ManagePolicies)?;
-    let mut query = call.query();
-    let strict = query.or("strict", false, boolean());
-    let strict = query.finish(|| strict)?;
+    let strict = parse(&call)?;
     let mut health = json!({
         "status": "ok", "service": "control_plane", "postgresql": "ready", "redis": "ready",
     });

@@ -28,13 +28,13 @@ where
         Operation::new("showDocs", "This document as a page", &EVERYBODY).answers_with(
             200,
             "The page",
-            Content::Other("text/html"),
+            Content::Other(&["text/html"]),
         )
     });
     api.get("/docs/assets/{file}", asset, || {
         Operation::new("getDocsAsset", "A stylesheet of the page", &EVERYBODY)
             .path("file", "Its name, which changes with its content", Some("docs.css"))
-            .answers_with(200, "The file", Content::Other("text/css"))
+            .answers_with(200, "The file", Content::Other(&["text/css"]))
             .refuses(&[(404, "not_found")])
     });
 }

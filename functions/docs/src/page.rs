@@ -181,11 +181,12 @@ fn aliases(document: &Value, path: &str, method: &str) -> Vec<String> {
 }
 
 fn body<'a>(reader: Reader<'a>, content: &'a Value, optional: bool) -> Option<Body> {
-    let (media_type, media) = content.as_object()?.iter().next()?;
-    if media_type != "application/json" {
-        let media_type = Some(media_type.clone());
+    let content = content.as_object()?;
+    let Some(media) = content.get("application/json") else {
+        let media_types: Vec<&str> = content.keys().map(String::as_str).collect();
+        let media_type = Some(media_types.join(", "));
         return Some(Body { media_type, optional, rows: Vec::new(), example: None });
-    }
+    };
     let rows = reader.rows(&media["schema"]).into_iter();
     let rows = rows.map(|row| Told { about: spans(&row.about), row }).collect();
     let example = media.get("example").and_then(|example| serde_json::to_string_pretty(example).ok());

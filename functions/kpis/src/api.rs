@@ -2,6 +2,7 @@
 
 use bespin_edge::Deps;
 use bespin_edge::audience::{METERED, SUBSCRIBED, TENANT};
+use bespin_table::keys::nowhere;
 use bespin_web::describe::{Api, Operation, Shape};
 use serde_json::json;
 
@@ -13,9 +14,7 @@ pub fn api(api: &mut impl Api<Deps>) {
     api.get("/v1/kpis", read::list, || {
         Operation::new("listKpis", "List KPIs, newest definition first", &TENANT)
             .says("Any role; needs the capability `kpi_read`.")
-            .takes("limit", Shape::integer().or_else(100).about("How many; moved into 1..500"))
-            .takes("offset", Shape::integer().or_else(0).about("How many to skip; below 0 is 0"))
-            .takes("cursor", Shape::text().optional().about("The `X-Next-Cursor` of the page before"))
+            .query(|call| read::parse_listing(call, &nowhere()))
             .answers(200, "The KPIs", Shape::list_of(shapes::kpi()))
             .tells(
                 "X-Next-Cursor",

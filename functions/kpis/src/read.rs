@@ -4,26 +4,27 @@ use axum::{
     extract::State,
     http::{HeaderName, HeaderValue},
 };
-use bespin_access::{Action, TenantAccess};
+use bespin_access::Action;
 use bespin_edge::Deps;
 use bespin_entitlements::{Capability, Standing};
-use bespin_kpi::{KpiError, KpiListing, Kpis};
+use bespin_kpi::{KpiError, KpiListing};
 use bespin_primitives::KpiId;
-use bespin_table::Cursor;
-use bespin_web::{Answer, Call, Problem, clamped, parsed};
+use bespin_table::{Cursor, Range};
+use bespin_web::{Answer, Call, Problem, Read, clamped, parsed};
 use serde_json::json;
 
 /// Where the next page of a list starts. The body is a bare array, so the place is told in a header.
 const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 
-fn parse_listing(call: &Call, kpis: &Kpis, access: &TenantAccess) -> Result<KpiListing, Problem> {
-    let range = kpis.listing_range(access);
+/// A page of the definitions in `range`.
+pub(crate) fn parse_listing(call: &Call, range: &Range) -> Result<KpiListing, Problem> {
     let mut query = call.query();
-    let limit = query.or("limit", 100, clamped(1..=500));
-    let offset = query.or("offset", 0, clamped(0..));
+    let limit = query.or("limit", 100, clamped(1..=500).about("How many"));
+    let offset = query.or("offset", 0, clamped(0..).about("How many of the newest are left out"));
     let after = query.optional(
         "cursor",
-        parsed(|text| Cursor::parse(text, &range).ok_or("must be the X-Next-Cursor of an earlier page")),
+        parsed(|text| Cursor::parse(text, range).ok_or("must be the X-Next-Cursor of an earlier page"))
+            .about("The `X-Next-Cursor` of the page before"),
     );
     query.finish(|| {
         let (limit, offset) = (usize::try_from(limit?).ok()?, usize::try_from(offset?).ok()?);
@@ -34,7 +35,7 @@ fn parse_listing(call: &Call, kpis: &Kpis, access: &TenantAccess) -> Result<KpiL
 pub(crate) async fn list(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let caller = deps.identify(&call).await?;
     let access = caller.authorise(Action::ReadKpis)?;
-    let listing = parse_listing(&call, &deps.kpis, &access)?;
+    let listing = parse_listing(&call, &deps.kpis.listing_range(&access))?;
     let catalogue = deps.entitlements.catalogue().await?;
     Standing::entitled(&access, &catalogue, Capability::KpiRead, call.now)?;
 

@@ -2,7 +2,8 @@
 
 use bespin_edge::audience::TENANT;
 use bespin_edge::{Deps, overlap_seconds};
-use bespin_web::describe::{Api, Operation, Shape};
+use bespin_table::keys::nowhere;
+use bespin_web::describe::{Api, Operation};
 use serde_json::json;
 
 use crate::{deliveries, outbox, prefs, shapes, webhook};
@@ -34,18 +35,7 @@ fn own(api: &mut impl Api<Deps>) {
                 hold fewer than `limit`, even none, and still have a `next_cursor`; so may one \
                 whose payloads are large.",
             )
-            .takes("date", Shape::text().optional().about("Only those about this date"))
-            .takes(
-                "status",
-                Shape::text()
-                    .optional()
-                    .about("Only those `queued` or `acked`; nothing has any other status"),
-            )
-            .takes(
-                "limit",
-                Shape::integer().or_else(50).about("How many; 0 gives none, otherwise moved into 1..500"),
-            )
-            .takes("cursor", Shape::text().optional().about("The `next_cursor` of the page before"))
+            .query(|call| outbox::parse(call, &nowhere()))
             .answers(200, "A page of notifications", shapes::notifications())
     });
     api.post("/v1/notifications/{notification_id}/ack", outbox::acknowledge, || {
@@ -130,14 +120,7 @@ fn deliveries(api: &mut impl Api<Deps>) {
                 deliveries at most, so it may hold fewer than `limit`, even none, and still have \
                 a `next_cursor`.",
             )
-            .takes(
-                "status",
-                Shape::one_of(&["pending", "delivered", "failed", "cancelled"])
-                    .optional()
-                    .about("Only those of one status"),
-            )
-            .takes("limit", Shape::integer().or_else(50).about("How many, moved into 1..500"))
-            .takes("cursor", Shape::text().optional().about("The `next_cursor` of the page before"))
+            .query(|call| deliveries::parse(call, &nowhere()))
             .answers(200, "A page of deliveries", shapes::deliveries())
     });
     api.get("/v1/notifications/webhook/deliveries/{delivery_id}", deliveries::show, || {

@@ -1,25 +1,22 @@
 //! `/v1/notifications/webhook/deliveries`: the log of what was sent to the tenant's endpoint, and sending it again.
 
 use axum::{extract::State, http::StatusCode};
-use bespin_access::{Action, TenantAccess};
-use bespin_edge::Deps;
-use bespin_table::Cursor;
-use bespin_web::{Answer, Call, Problem, clamped, one_of, parsed};
+use bespin_access::Action;
+use bespin_edge::{Deps, cursor};
+use bespin_table::Range;
+use bespin_web::{Answer, Call, Problem, Read, clamped, one_of};
 use bespin_webhooks::{Attempt, Delivery, DeliveryListing, DeliveryState};
 use serde_json::{Value, json};
 
 /// The largest page.
 const MAX_LIMIT: i64 = 500;
 
-fn parse(call: &Call, access: &TenantAccess) -> Result<DeliveryListing, Problem> {
+/// A page of the deliveries in `range`.
+pub(crate) fn parse(call: &Call, range: &Range) -> Result<DeliveryListing, Problem> {
     let mut query = call.query();
-    let status = query.optional("status", one_of(&DeliveryState::NAMES));
-    let limit = query.or("limit", 50, clamped(1..=MAX_LIMIT));
-    let range = DeliveryListing::range(access);
-    let after = query.optional(
-        "cursor",
-        parsed(|text| Cursor::parse(text, &range).ok_or("must be the next_cursor of an earlier page")),
-    );
+    let status = query.optional("status", one_of(&DeliveryState::NAMES).about("Only those of one status"));
+    let limit = query.or("limit", 50, clamped(1..=MAX_LIMIT).about("How many"));
+    let after = query.optional("cursor", cursor(range));
     query.finish(|| {
         let limit = usize::try_from(limit?).unwrap_or(1);
         Some(DeliveryListing { status: status?, limit, after: after? })
@@ -28,7 +25,7 @@ fn parse(call: &Call, access: &TenantAccess) -> Result<DeliveryListing, Problem>
 
 pub(crate) async fn list(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let access = deps.identify(&call).await?.authorise(Action::ManageWebhooks)?;
-    let listing = parse(&call, &access)?;
+    let listing = parse(&call, &DeliveryListing::range(&access))?;
     let (deliveries, next) = deps.webhooks.deliveries(&access, listing, call.now).await?;
     let items: Value = deliveries.iter().map(Delivery::view).collect();
     Ok(Answer::ok(&json!({"items": items, "next_cursor": next.map(|next| next.to_string())})))

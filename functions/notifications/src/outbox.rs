@@ -1,28 +1,25 @@
 //! `GET /v1/notifications/outbox` and `POST /v1/notifications/{id}/ack` (gateway.md 8.2, 8.3).
 
 use axum::extract::State;
-use bespin_access::{Action, TenantAccess};
-use bespin_edge::Deps;
+use bespin_access::Action;
+use bespin_edge::{Deps, cursor};
 use bespin_notifications::{Listing, Notification, Status};
 use bespin_primitives::{FaultKind, parse_date};
-use bespin_table::Cursor;
-use bespin_web::{Answer, Call, Problem, clamped, parsed, text};
+use bespin_table::Range;
+use bespin_web::{Answer, Call, Problem, Read, clamped, text};
 use serde_json::{Value, json};
 
 /// The largest page.
 const MAX_LIMIT: i64 = 500;
 
-/// What is asked for; `None` where nothing can match.
-fn parse(call: &Call, access: &TenantAccess) -> Result<Option<Listing>, Problem> {
+/// The page of `range` that is asked for; `None` where nothing can match.
+pub(crate) fn parse(call: &Call, range: &Range) -> Result<Option<Listing>, Problem> {
     let mut query = call.query();
-    let date = query.optional("date", text(..));
-    let status = query.optional("status", text(..));
-    let limit = query.or("limit", 50, clamped(-1..=MAX_LIMIT));
-    let range = Listing::range(access);
-    let after = query.optional(
-        "cursor",
-        parsed(|text| Cursor::parse(text, &range).ok_or("must be the next_cursor of an earlier page")),
-    );
+    let date = query.optional("date", text(..).about("Only those about this date"));
+    let status = query
+        .optional("status", text(..).about("Only those `queued` or `acked`; nothing has any other status"));
+    let limit = query.or("limit", 50, clamped(-1..=MAX_LIMIT).about("How many; 0 gives none, -1 gives one"));
+    let after = query.optional("cursor", cursor(range));
     let (date, status, limit, after) = query.finish(|| Some((date?, status?, limit?, after?)))?;
     // An empty text filters nothing; a text that is no date, and a status that there is not, match nothing.
     let (of_date, of_status) = (date.filter(|text| !text.is_empty()), status.filter(|text| !text.is_empty()));
@@ -38,7 +35,7 @@ fn parse(call: &Call, access: &TenantAccess) -> Result<Option<Listing>, Problem>
 
 pub(crate) async fn list(State(deps): State<Deps>, call: Call) -> Result<Answer, Problem> {
     let access = deps.identify(&call).await?.authorise(Action::UseOwnNotifications)?;
-    let (notifications, next) = match parse(&call, &access)? {
+    let (notifications, next) = match parse(&call, &Listing::range(&access))? {
         Some(listing) => deps.notifications.list(&access, listing).await?,
         None => (Vec::new(), None),
     };

@@ -1,14 +1,16 @@
 //! What the answers of this function look like.
 
 use bespin_edge::shapes as common;
+use bespin_notifications::DeliveryMethod;
 use bespin_web::describe::Shape;
+use bespin_webhooks::DeliveryState;
 
 const DISABLED: &str = "`requested` by an admin, `failing` for as long as a delivery is tried, `gone` by 410";
 
 pub(crate) fn notification_prefs() -> Shape {
     Shape::object([
         ("daily_brief_enabled", Shape::boolean()),
-        ("delivery_method", Shape::one_of(&["in_app"])),
+        ("delivery_method", Shape::one_of(&DeliveryMethod::NAMES)),
     ])
     .named("NotificationPrefs")
 }
@@ -121,7 +123,7 @@ fn delivery_members() -> Vec<(&'static str, Shape)> {
             Shape::text().like("msg_0906611097600000").about("The `webhook-id` of all its attempts"),
         ),
         ("event_type", Shape::one_of(&["notification.created", "webhook.test"])),
-        ("status", Shape::one_of(&["pending", "delivered", "failed", "cancelled"])),
+        ("status", Shape::one_of(&DeliveryState::NAMES)),
         ("user_id", Shape::id().or_null().about("Who was notified")),
         ("notification_id", Shape::integer().or_null()),
         ("attempts", Shape::count()),

@@ -1,11 +1,12 @@
 //! What the answers of this function look like.
 
+use bespin_access::Role;
 use bespin_edge::shapes as common;
 use bespin_web::describe::Shape;
 use serde_json::json;
 
 pub(crate) fn role() -> Shape {
-    Shape::one_of(&["admin", "member"]).named("Role")
+    Shape::one_of(&Role::NAMES).named("Role")
 }
 
 pub(crate) fn created_tenant() -> Shape {

@@ -1,8 +1,8 @@
 //! The routes of this function, and what each of them promises.
 
 use bespin_edge::audience::{METERED, SENDER, SUBSCRIBED, TENANT};
-use bespin_edge::{CONTROL_PLANE, Deps};
-use bespin_web::describe::{Api, Operation, Shape};
+use bespin_edge::{CONTROL_PLANE, Deps, Named};
+use bespin_web::describe::{Api, Operation};
 
 use crate::budgets::{Cost, Question};
 use crate::limiter::{Ended, Running};
@@ -61,8 +61,7 @@ fn control_plane(api: &mut impl Api<Deps>) {
             .says("Admins only. Bundle `*` is the whole project.")
             .path("bundle_id", "An application inside the project, or `*`", Some("chat"))
             .path("provider", "The provider", Some("openai"))
-            .takes("tenant", Shape::id().optional().about("The tenant; the operator has to name one"))
-            .takes("project", Shape::text_of(1, 255).or_else("main").about("The project of the tenant"))
+            .query(Named::in_query)
             .answers(200, "The spend of the windows that run", shapes::spend())
     });
 }

@@ -4,7 +4,6 @@ use bespin_edge::audience::STRANGERS;
 use bespin_edge::shapes as common;
 use bespin_edge::{CONTROL_PLANE, Deps};
 use bespin_web::describe::{Api, Content, Operation, Shape};
-
 use serde_json::json;
 
 use crate::stripe;

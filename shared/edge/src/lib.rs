@@ -6,6 +6,7 @@ mod author;
 mod credentials;
 mod deps;
 mod identify;
+mod page;
 mod place;
 mod sealed;
 mod settings;
@@ -13,5 +14,6 @@ pub mod shapes;
 
 pub use credentials::{new_api_key, overlap_seconds};
 pub use deps::{Deps, Edge};
+pub use page::cursor;
 pub use place::{CONTROL_PLANE, Named, Place};
 pub use settings::{InviteToken, Settings, SettingsError, daily_limit_ceiling};

@@ -4,6 +4,7 @@ use bespin_access::{AdministeredTenant, Administrator};
 use bespin_entitlements::AdministrationError;
 use bespin_policies::Project;
 use bespin_primitives::TenantId;
+use bespin_web::describe::Shape;
 use bespin_web::{Call, FieldFault, Fields, Problem, Read, parsed, text};
 
 use crate::Deps;
@@ -48,11 +49,14 @@ impl Named {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let tenant = fields.optional(
             "tenant",
-            text(1..=255).about("The tenant; the operator has to name one, others may name their own"),
+            text(1..=255)
+                .shaped(Shape::id)
+                .about("The tenant; the operator has to name one, others may name their own"),
         );
         let project = fields.optional(
             "project",
             parsed(|name| Project::parse(name).ok_or("must have 1 to 255 characters"))
+                .shaped(|| Shape::text_of(1, 255).like("main"))
                 .about("The project of the tenant; `main` where nothing is said"),
         );
         Some(Self { tenant: tenant?, project: project? })

@@ -172,9 +172,8 @@ fn media(content: &Content) -> Value {
             json!({"application/json": {"schema": shape.schema(), "example": shape.example()}})
         }
         Content::Form(shape) => json!({"application/x-www-form-urlencoded": {"schema": shape.schema()}}),
-        Content::Other(kind) => {
-            let media_type = Map::from_iter([((*kind).to_owned(), json!({"schema": {"type": "string"}}))]);
-            Value::Object(media_type)
+        Content::Other(kinds) => {
+            kinds.iter().map(|kind| ((*kind).to_owned(), json!({"schema": {"type": "string"}}))).collect()
         }
     }
 }
@@ -272,7 +271,8 @@ fn field_fault() -> Value {
 fn headers() -> Value {
     json!({
         "RequestId": {
-            "description": "Id of the request; the log and the ledger have it, too", "schema": Shape::id().schema(),
+            "description": "Id of the request; the log and the ledger have it, too", "required": true,
+            "schema": Shape::id().schema(),
         },
         "RetryAfter": {
             "description": "After how many seconds the same request may pass",

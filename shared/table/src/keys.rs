@@ -111,6 +111,11 @@ impl Range {
     }
 }
 
+/// A run of nothing: where it is described what a cursor is, and nobody is there whose rows it could lead to.
+pub fn nowhere() -> Range {
+    Range::whole(String::new())
+}
+
 /// The tenant itself.
 pub fn tenant(tenant: TenantId) -> Key {
     Key::new(format!("T#{tenant}"), "TENANT")

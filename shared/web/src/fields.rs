@@ -101,6 +101,15 @@ impl<'a> Fields<'a> {
         true
     }
 
+    /// Only in JSON there is a `null`.
+    fn optional_shape(&self, reader: &impl Read) -> Shape {
+        let shape = reader.shape().optional();
+        match &self.sketch {
+            Some((_, Place::Body)) => shape.or_null(),
+            _ => shape,
+        }
+    }
+
     /// A member that must be there: `missing` otherwise, echoing the enclosing object.
     pub fn required<R: Read>(&mut self, name: &str, reader: R) -> Option<R::Value> {
         if self.is_noted(name, || reader.shape()) {
@@ -116,7 +125,7 @@ impl<'a> Fields<'a> {
 
     /// A member that may be left out or `null`. The outer `None` is a faulty member, the inner an absent one.
     pub fn optional<R: Read>(&mut self, name: &str, reader: R) -> Option<Option<R::Value>> {
-        if self.is_noted(name, || reader.shape().or_null().optional()) {
+        if self.is_noted(name, || self.optional_shape(&reader)) {
             return None;
         }
         match self.members.get(name) {
