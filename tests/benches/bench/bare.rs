@@ -102,20 +102,6 @@ impl Bare {
         }
     }
 
-    /// Without the writes that were refused, such as a try that another one was faster than.
-    pub(crate) async fn that_pass(mut self) -> Self {
-        let asked = self.writes.len();
-        let mut passed = Vec::new();
-        for write in std::mem::take(&mut self.writes) {
-            if self.refusal(&write, 0).await.is_none() {
-                passed.push(write);
-            }
-        }
-        eprintln!("  {} of {asked} writes pass", passed.len());
-        assert!(2 * passed.len() > asked, "what is left is no floor");
-        Self { writes: passed, ..self }
-    }
-
     async fn ask_one(&self, call: &Ready, number: u64) {
         let refused = self.refusal(call, number).await;
         assert!(refused.is_none(), "the bare call fails: {}", refused.unwrap_or_default());

@@ -15,6 +15,7 @@ use bespin_aws::Service;
 use bespin_entitlements::DailyLimits;
 use bespin_local::{LocalSettings, Storage};
 use bespin_primitives::{OsRandom, SystemClock, Timestamp};
+use bespin_table::cost::counted;
 use bespin_tests::{Actor, World};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -121,17 +122,18 @@ impl Stage {
         self.world.work_off_briefs_at(clock).await
     }
 
-    /// What the store is asked for by that.
-    pub(crate) async fn asked_by_schedule(&self, now: Timestamp) -> Vec<Call> {
+    /// What the store is asked for by that, and how many of the writes it refused.
+    pub(crate) async fn asked_by_schedule(&self, now: Timestamp) -> (Vec<Call>, usize) {
         let calls: Arc<Mutex<Vec<Call>>> = Arc::default();
         let kept = Arc::clone(&calls);
         self.world.faults().sabotage(move |operation: &str, body: &mut Value| {
             kept.lock().unwrap().push(Call { operation: operation.to_owned(), body: body.clone() });
         });
-        self.run_schedule(now).await;
+        let (_, cost) = counted(self.run_schedule(now)).await;
         let calls = calls.lock().unwrap().clone();
         // Queues are no part of the table.
-        calls.into_iter().filter(|call| call.body.get("QueueUrl").is_none()).collect()
+        let calls = calls.into_iter().filter(|call| call.body.get("QueueUrl").is_none()).collect();
+        (calls, usize::try_from(cost.cancelled).unwrap())
     }
 }
 
