@@ -24,9 +24,10 @@ member() { python3 -c 'import json, sys; print(eval("json.load(sys.stdin)" + sys
 checks=not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance
 checks+=,response_schema_conformance,missing_required_header,unsupported_method,allow_header_conformance
 try() {
-  # It would write its notes into the folder that it runs in.
+  # It would write its notes into the folder that it runs in. One worker: hypothesis parses source while it runs, and in
+  # CPython 3.11 the parser's recursion depth is shared by threads (gh-106905), so that two of them fail now and then.
   (cd "$work" && "$tools/schemathesis" run "$url/openapi.json" --checks "$checks" --phases examples,coverage,fuzzing \
-    --max-examples "${EXAMPLES:-25}" --seed "${SEED:-0}" --workers 2 --continue-on-failure --warnings off \
+    --max-examples "${EXAMPLES:-25}" --seed "${SEED:-0}" --workers 1 --continue-on-failure --warnings off \
     --suppress-health-check all --no-color "$@")
 }
 echo "== a user of a tenant"
