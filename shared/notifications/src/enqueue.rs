@@ -165,7 +165,7 @@ impl Enqueuing<'_> {
         let candidates: Vec<UserId> =
             self.recipients.ahead().take(LOOKED_UP).map(|recipient| recipient.user_id).collect();
         let next = self.run.last_moment.map_or(0, |last| last + 1);
-        let mut moment = id::moment(self.driver.now).max(next);
+        let mut moment = id::moment(self.driver.access.tenant_id(), self.driver.now).max(next);
         for _ in 0..ATTEMPTS {
             let chunk = self.plan(&candidates).await?;
             match self.try_chunk(&chunk, &mut moment, is_last).await? {

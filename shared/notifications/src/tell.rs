@@ -48,7 +48,7 @@ impl Notifications {
         let kind = told.notification_type.name();
         let mark = keys::notified_once(tenant.tenant_id(), told.user_id, kind, told.date());
         let mark = self.table.get(mark).await?;
-        let moment = self.free_moment(told.at).await?;
+        let moment = self.free_moment(tenant, told.at).await?;
         Ok(Telling { moment, mark })
     }
 
@@ -89,9 +89,13 @@ impl Notifications {
         Ok(id)
     }
 
-    /// A moment from `now` on that nobody took yet. One round trip for the first 8, then one for each 96.
-    pub async fn free_moment(&self, now: Timestamp) -> Result<u64, TableError> {
-        id::next_free(&self.table, id::moment(now).saturating_sub(1)).await
+    /// A moment from about `now` on that nobody took yet. One round trip for the first 8, then one for each 96.
+    pub async fn free_moment(
+        &self,
+        tenant: &impl TenantScope,
+        now: Timestamp,
+    ) -> Result<u64, TableError> {
+        id::next_free(&self.table, id::moment(tenant.tenant_id(), now).saturating_sub(1)).await
     }
 
     /// Adds to `transaction`, which is refused where somebody took it, that a moment is ours; gives its first id.

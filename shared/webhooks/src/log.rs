@@ -146,7 +146,7 @@ impl Webhooks {
         let (tenant_id, now) = (access.tenant_id(), author.now);
         self.check_heard(access).await?;
         for _ in 0..TRIES {
-            let moment = self.notifications.free_moment(now).await?;
+            let moment = self.notifications.free_moment(access, now).await?;
             let mut transaction = Transaction::new();
             let id = self.notifications.take_moment(&mut transaction, moment, now);
             let delivery = Delivery::of_test(id, now);
