@@ -34,13 +34,15 @@ NOT_GIVEN = {
     "AWS_LAMBDA_RUNTIME_API": "the same",
 }
 # Where the variables are read: in every function, whether it uses what they say or not.
-READERS = ["edge/src/settings.rs", "payments/src/settings.rs", "aws/src/lib.rs", "web/src/serve.rs"]
+READERS = ["edge/src/settings.rs", "recording/src/leased.rs", "payments/src/settings.rs", "aws/src/lib.rs", "web/src/serve.rs"]
 # Of the variables that only some functions get: what the code of a function says that uses them.
 USES = {
     "SIGNUP_LIMIT_PER_MINUTE": r"\.signups_per_minute",
     "SIGNUP_INVITE_TOKEN": r"\.invite_token",
     "PLATFORM_ADMIN_KEY": r"deps\.(operator|sender)\(",
     "DAILY_LIMIT_CEILING": r"\.daily_limit_ceiling",
+    "LEASE_CALLS": r"\.record_call\(",
+    "LEASE_SECONDS": r"\.record_call\(",
     "STRIPE_WEBHOOK_SECRET": r"settings\.stripe",
     "STRIPE_TOLERANCE_SECONDS": r"settings\.stripe",
     "STRIPE_TENANT": r"deps\.payments|\.payments\b",
@@ -61,15 +63,21 @@ KEPT_ANSWERS = {"GetItem T#<tenant>#IDEM#*", "BatchGetItem T#<tenant>#IDEM#*"}
 TELLS_WEBHOOK = {"PutItem PENDING#*", "BatchGetItem NOTIFICATION_IDS#*", "PutItem NOTIFICATION_IDS#*"}
 # Whoever reads the catalogue first of all puts the built-in events and plans there (shared/entitlements/src/store.rs).
 SEEDS = {"PutItem CATALOGUE"}
-# Whoever is refused while turns hold some of the plan writes down what is over (shared/metering/src/hold.rs).
-LAPSES = {
-    "Query T#<tenant>#HOLDS", "DeleteItem T#<tenant>#HOLDS", "UpdateItem T#<tenant>#USAGE",
-    "PutItem T#<tenant>#LEDGER#*",
+# Whoever is refused while turns or leases hold some of the plan writes down what is over, and ends the leases
+# (shared/metering/src/hold.rs, lease/settle.rs).
+ENDS_LEASES = {
+    "Query T#<tenant>#LEASE#*", "PutItem T#<tenant>#LEASE#*", "PutItem T#<tenant>#LEASED#*", "DeleteItem LEASES#*",
+    "DeleteItem T#<tenant>#HOLDS", "UpdateItem T#<tenant>#USAGE",
+}
+LAPSES = ENDS_LEASES | {"Query T#<tenant>#HOLDS", "PutItem T#<tenant>#LEDGER#*"}
+# What lies among the leases of a process that a specification does not let die.
+LEASES = {
+    "PutItem T#<tenant>#HOLDS", "PutItem LEASES#*", "GetItem T#<tenant>#LEASE#*", "DeleteItem T#<tenant>#IDEM#*",
 }
 RARE = {
     # Whoever meets a wide ingest that is half brought in finishes it (shared/kpi/src/journal.rs). Answers that are too large
     # for their row stand in pieces (shared/table/src/text.rs).
-    "tools": SEEDS | LAPSES | READS_OF_SERIES | FINISHES_SERIES | LARGE_TEXTS | KEPT_ANSWERS,
+    "tools": SEEDS | LAPSES | LEASES | READS_OF_SERIES | FINISHES_SERIES | LARGE_TEXTS | KEPT_ANSWERS,
     "kpis": SEEDS | LAPSES | READS_OF_SERIES | FINISHES_SERIES | LARGE_TEXTS | KEPT_ANSWERS,
     "briefs": SEEDS | LAPSES | READS_OF_SERIES | FINISHES_SERIES | LARGE_TEXTS | KEPT_ANSWERS | TELLS_WEBHOOK,
     "chat": SEEDS | LAPSES | READS_OF_SERIES | FINISHES_SERIES | LARGE_TEXTS | KEPT_ANSWERS,
@@ -80,6 +88,8 @@ RARE = {
     "tenants": LARGE_TEXTS | KEPT_ANSWERS,
     "notifications": LARGE_TEXTS | KEPT_ANSWERS,
     "billing": SEEDS | LAPSES,
+    # Settles the leases that processes left behind.
+    "daily-brief-scheduler": ENDS_LEASES | {"GetItem T#<tenant>#HOLDS"},
     # The console shows what the chat answered.
     "console": SEEDS | {"Query T#<tenant>#TEXT#*"},
 }

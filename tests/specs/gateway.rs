@@ -8,6 +8,8 @@ mod cost;
 mod histories;
 #[path = "gateway/idempotency.rs"]
 mod idempotency;
+#[path = "gateway/leases.rs"]
+mod leases;
 #[path = "gateway/limits.rs"]
 mod limits;
 #[path = "gateway/tools.rs"]

@@ -72,6 +72,7 @@ impl Deployment {
                 secrets: WebhookSecret::parse(STRIPE_SECRET).into_iter().collect(),
                 ..StripeSettings::default()
             },
+            leases: None,
         };
         // As `Edge::from_env` makes it.
         let clock = Arc::new(ProcessClock(Arc::new(SystemClock)));

@@ -3,6 +3,8 @@
 //! It runs every hour and walks the schedules of all tenants page by page, so its memory does not grow with their number.
 //! It may run twice, or die in the middle: a tenant is due until its brief was dealt with, and a second message for
 //! the same brief finds it made.
+//!
+//! In the same hour it settles the leases whose process went away and whose tenant nobody asks about.
 
 mod order;
 
@@ -31,6 +33,8 @@ pub struct Scheduled {
     pub examined: usize,
     /// How many briefs were put on the queue.
     pub sent: usize,
+    /// How many leases were settled that processes had left behind.
+    pub leases: usize,
 }
 
 /// Why a run failed, wholly or in part. The next one finds what this one left.
@@ -45,6 +49,9 @@ pub enum SchedulerError {
     /// The schedules could not be read.
     #[error("the schedules could not be read: {0}")]
     Table(#[from] TableError),
+    /// Leases that processes left behind were not all settled.
+    #[error("the leases that are over could not be settled: {0}")]
+    Leases(#[source] TableError),
     /// Some messages were not sent.
     #[error("{unsent} of {due} due briefs were not sent, the first because: {reason}")]
     Unsent {
@@ -64,11 +71,13 @@ pub async fn handle(deps: &Deps, event: &Value, now: Timestamp) -> Result<Schedu
     let order = Order::parse(event)?;
     let queue = deps.brief_queue.as_ref().ok_or(SchedulerError::NoQueue)?;
     let scheduler = Scheduler { deps, queue, order, now };
-    let walked = match order.tenant_id {
-        Some(tenant_id) => scheduler.one(tenant_id).await?,
-        None => scheduler.all().await?,
-    };
-    walked.outcome()
+    if let Some(tenant_id) = order.tenant_id {
+        return scheduler.one(tenant_id).await?.outcome();
+    }
+    // Neither keeps the other from being done.
+    let (walked, leases) = futures::join!(scheduler.all(), deps.metering.sweep_leases(now));
+    let scheduled = walked?.outcome()?;
+    Ok(Scheduled { leases: leases.map_err(SchedulerError::Leases)?, ..scheduled })
 }
 
 struct Scheduler<'a> {
@@ -156,6 +165,6 @@ impl Walked {
         if due > 0 {
             tracing::info!(examined, due, "daily briefs are on their way");
         }
-        Ok(Scheduled { examined, sent: due })
+        Ok(Scheduled { examined, sent: due, leases: 0 })
     }
 }

@@ -5,7 +5,7 @@ use bespin_access::{Action, TenantAccess};
 use bespin_edge::Deps;
 use bespin_entitlements::{Capability, Standing};
 use bespin_metering::MeteredEvent;
-use bespin_recording::{Claim, Fingerprint, Look, Recording};
+use bespin_recording::{Claim, Fingerprint, Look, MeteredCall};
 use bespin_tools::Tool;
 use bespin_web::{Answer, Body, Call, Problem, Read, object, text};
 use serde_json::{Map, Value, json};
@@ -67,13 +67,16 @@ async fn run(
     let result = tool.run(access, &deps.kpis, &order.payload).await?;
     let answer = json!({"request_id": call.request_id, "result": result}).to_string();
 
-    let recording = Recording::new(access, call.request_id, call.now).charge(
-        &admission,
-        Some(tool.name()),
-        Some(AUDITED),
-        recorder.random(),
-    );
-    let recording = recorder.keep_answer(recording, Some(claim), &answer).await?;
-    let answer = recorder.commit(recording).await?.or(answer);
+    let metered = MeteredCall {
+        access,
+        request_id: call.request_id,
+        now: call.now,
+        claim,
+        standing,
+        admission: &admission,
+        tool_name: tool.name(),
+        action: AUDITED,
+    };
+    let answer = recorder.record_call(&metered, answer).await?;
     Ok(Answer::json_text(StatusCode::OK, answer))
 }

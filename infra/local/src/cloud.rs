@@ -240,6 +240,7 @@ fn edge_settings(settings: &LocalSettings, pepper: Pepper) -> Settings {
         outbox_queue_url: None,
         webhooks_allow_loopback: true,
         stripe: settings.stripe.clone(),
+        leases: settings.leases,
     }
 }
 

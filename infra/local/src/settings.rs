@@ -5,6 +5,7 @@ use std::{num::NonZeroU32, path::PathBuf};
 use bespin_access::{ConsoleKey, PlatformKeys};
 use bespin_edge::{InviteToken, daily_limit_ceiling};
 use bespin_payments::StripeSettings;
+use bespin_recording::LeaseTerms;
 
 use crate::LocalError;
 
@@ -56,6 +57,8 @@ pub struct LocalSettings {
     pub platform_keys: PlatformKeys,
     /// `DAILY_LIMIT_CEILING`.
     pub daily_limit_ceiling: u64,
+    /// `LEASE_CALLS` and `LEASE_SECONDS`.
+    pub leases: Option<LeaseTerms>,
     /// `DEV_CONSOLE_ENABLED`, `DEV_CONSOLE_KEY`: whether there is a console, and what opens it.
     pub console: Console,
     /// `PLAYGROUND_UI_ENABLED`: whether there is a playground.
@@ -82,6 +85,7 @@ impl Default for LocalSettings {
             invite_token: None,
             platform_keys: PlatformKeys::default(),
             daily_limit_ceiling: i64::MAX.unsigned_abs(),
+            leases: None,
             console: Console::Off,
             playground: false,
             test_clock: false,
@@ -113,6 +117,11 @@ impl LocalSettings {
             invite_token: find("SIGNUP_INVITE_TOKEN").and_then(|token| InviteToken::parse(&token)),
             platform_keys: parse_platform_keys(find)?,
             daily_limit_ceiling: parse_ceiling(find("DAILY_LIMIT_CEILING").unwrap_or_default())?,
+            leases: LeaseTerms::from_lookup(&lookup).map_err(|invalid| LocalError::Setting {
+                name: invalid.name,
+                expected: invalid.expected,
+                given: find(invalid.name).unwrap_or_default(),
+            })?,
             console: parse_console(switch("DEV_CONSOLE_ENABLED")?.unwrap_or(true), find("DEV_CONSOLE_KEY"))?,
             playground: switch("PLAYGROUND_UI_ENABLED")?.unwrap_or(true),
             test_clock: switch("TEST_CLOCK")?.unwrap_or(false),

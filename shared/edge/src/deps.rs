@@ -118,7 +118,11 @@ impl Deps {
         let tenants = Tenants::new(table.clone());
         let stripe = settings.stripe.clone();
         let payments = Payments::new(table.clone(), tenants.clone(), grants.clone(), stripe);
-        let recorder = Arc::new(Recorder::new(table.clone(), clock, Arc::clone(&random)));
+        let recorder = Recorder::new(table.clone(), clock, Arc::clone(&random));
+        let recorder = Arc::new(match settings.leases {
+            Some(terms) => recorder.with_leases(terms),
+            None => recorder,
+        });
         let kpis = Kpis::new(table.clone());
         let briefs = Briefs::new(table.clone());
         let notifications = Notifications::new(table.clone());

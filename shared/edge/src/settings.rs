@@ -6,6 +6,7 @@ use bespin_access::{ConsoleKey, Pepper, PlatformKeys};
 use bespin_aws::ConnectionError;
 use bespin_payments::{InvalidStripeSetting, StripeSettings};
 use bespin_primitives::Random;
+use bespin_recording::{InvalidLeaseSetting, LeaseTerms};
 use bespin_web::{Surface, TimeSource};
 use subtle::ConstantTimeEq;
 
@@ -48,6 +49,8 @@ pub struct Settings {
     pub webhooks_allow_loopback: bool,
     /// What signs payment events, and whose payments they are.
     pub stripe: StripeSettings,
+    /// How busy tenants' calls are charged to leases; `None` charges each call by itself.
+    pub leases: Option<LeaseTerms>,
 }
 
 /// The word that lets somebody sign up.
@@ -140,6 +143,9 @@ impl Settings {
             stripe: StripeSettings::from_lookup(&lookup).map_err(
                 |InvalidStripeSetting { name, expected }| SettingsError::Invalid { name, expected },
             )?,
+            leases: LeaseTerms::from_lookup(&lookup).map_err(|InvalidLeaseSetting { name, expected }| {
+                SettingsError::Invalid { name, expected }
+            })?,
         })
     }
 }
@@ -204,7 +210,7 @@ mod tests {
 
     fn read(settings: &[(&str, &str)]) -> Result<Settings, String> {
         let find =
-            |name: &str| settings.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+            |name: &str| settings.iter().rfind(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
         Settings::from_lookup(find).map_err(|error| error.to_string())
     }
 
@@ -240,6 +246,29 @@ mod tests {
         assert_eq!(with(&[on, ("DEV_CONSOLE_KEY", "fifteen letters")]), Err(short));
         let senseless = "DEV_CONSOLE_ENABLED must be 0 or 1".to_owned();
         assert_eq!(with(&[("DEV_CONSOLE_ENABLED", "yes")]), Err(senseless));
+    }
+
+    #[test]
+    fn leases_are_off_unless_they_are_good_for_a_call() {
+        let with = |more: &[(&'static str, &'static str)]| {
+            let good = [("TABLE_NAME", "bespin"), ("API_KEY_PEPPER", "0123456789abcdef")];
+            read(&[&good[..], more].concat()).map(|settings| settings.leases)
+        };
+
+        assert_eq!(with(&[("LEASE_SECONDS", "5")]), Ok(None));
+        assert_eq!(with(&[("LEASE_CALLS", "0")]), Ok(None));
+        assert_eq!(with(&[("LEASE_CALLS", "200")]), Ok(Some(LeaseTerms::new(200, 10))));
+        let refused = |name, value| with(&[("LEASE_CALLS", "200"), (name, value)]).unwrap_err();
+        assert_eq!(
+            refused("LEASE_CALLS", "1001"),
+            "LEASE_CALLS must be a whole number up to 1000, 0 for no leases"
+        );
+        for senseless in ["0", "61", "a while"] {
+            assert_eq!(
+                refused("LEASE_SECONDS", senseless),
+                "LEASE_SECONDS must be a whole number from 1 to 60"
+            );
+        }
     }
 
     #[test]

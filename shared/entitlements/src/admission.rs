@@ -39,6 +39,15 @@ impl Admission {
         ceilings(std::slice::from_ref(self))
     }
 
+    /// How many charges like this one fit on top of `usage`.
+    pub fn how_many_fit(&self, usage: &Usage) -> Result<u64, TableError> {
+        self.hard_limits().try_fold(u64::MAX, |least, (limit, counter)| {
+            let room = limit.ceiling.saturating_sub(usage.taken(counter)?);
+            let moved = counter.moved_by(&self.charge);
+            Ok(least.min(room.checked_div(moved).unwrap_or(u64::MAX)))
+        })
+    }
+
     /// Every limit that the charge must keep, with the counter it is a ceiling on.
     pub(crate) fn hard_limits(&self) -> impl Iterator<Item = (&Limit, Counter)> {
         let hard = self.limits.iter().filter(|limit| limit.enforcement == Enforcement::Hard);

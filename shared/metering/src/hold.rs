@@ -13,7 +13,7 @@ use bespin_table::{
     CommitError, Condition, CorruptItem, Item, Key, Query, Row, Slot, TableError, Transaction, keys,
 };
 
-use crate::{Charge, Counter, LedgerEntry, MeteredEvent, Metering, counter::Moves};
+use crate::{Charge, Counter, Lease, LedgerEntry, MeteredEvent, Metering, counter::Moves};
 
 /// How many holds that are over one call writes down at most.
 const LAPSED_AT_A_TIME: usize = 100;
@@ -162,7 +162,8 @@ impl PlanHold {
 }
 
 impl Metering {
-    /// Writes down what became of the holds of a tenant whose time is over: each is posted, or free. Whether any was, so that what did not fit may fit now. One query, and one write for each.
+    /// Ends all leases of a tenant, and writes down what became of the holds whose time is over: each is posted, or free.
+    /// Whether there was any, so that what did not fit may fit now. One query, and one write for each hold.
     pub async fn lapse(
         &self,
         tenant: &impl TenantScope,
@@ -172,7 +173,11 @@ impl Metering {
         let tenant_id = tenant.tenant_id();
         let over = Query::of(keys::holds_over_at(tenant_id, now)).limit(LAPSED_AT_A_TIME);
         let over = self.table.query(over).await?.items;
-        for item in &over {
+        let (leases, holds): (Vec<&Item>, Vec<&Item>) =
+            over.iter().partition(|item| keys::is_lease(item.sk()));
+        let leases = leases.into_iter().map(Lease::read).collect::<Result<Vec<_>, _>>()?;
+        self.settle_leases(tenant, &leases).await?;
+        for item in holds {
             let hold = PlanHold::read(item)?;
             let mut transaction = Transaction::new();
             if hold.is_charged {

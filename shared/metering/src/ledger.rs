@@ -4,7 +4,7 @@ use bespin_primitives::{Credits, EntryId, RawUnits, RequestId, TenantId, Timesta
 use bespin_table::{CorruptItem, Item, Row, keys};
 use serde_json::{Value, json};
 
-use crate::MeteredEvent;
+use crate::{MeteredEvent, lease::Block};
 
 /// One entry. It carries what the audit needs, too, so that a request writes one item for both.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +36,16 @@ pub struct LedgerEntry {
 }
 
 impl LedgerEntry {
+    /// The id of an entry that is charged to a lease: that of its request, which has no other entry there.
+    pub fn leased_id(request_id: RequestId) -> EntryId {
+        EntryId::from_bytes(request_id.to_bytes())
+    }
+
+    /// The entries of a lease that is over, of the one row that holds them all ([`keys::leased_ledger`]).
+    pub fn read_leased(row: &Item) -> Result<Vec<Self>, CorruptItem> {
+        Block::read(row).map(|block| block.entries)
+    }
+
     /// As the API shows it (gateway.md 12.4).
     pub fn view(&self) -> Value {
         json!({

@@ -2,9 +2,9 @@
 
 use bespin_access::{TenantAccess, TenantScope};
 use bespin_primitives::{BillingPeriod, EntryId, Random, RequestId, Timestamp};
-use bespin_table::{Condition, Cursor, Item, Query, Range, Row, Slot, Table, TableError, Transaction, keys};
+use bespin_table::{Condition, Cursor, Item, Query, Row, Slot, Table, TableError, Transaction, keys};
 
-use crate::{Charge, Counter, LedgerEntry, MeteredEvent, Usage, counter};
+use crate::{Charge, Counter, LedgerEntry, Usage, counter};
 
 /// Why and by whom a charge is posted.
 #[derive(Debug, Clone)]
@@ -68,12 +68,6 @@ pub(crate) fn move_counters(
     )
 }
 
-/// How many entries one page looks at to find those of one event.
-pub const MAX_EXAMINED: usize = 5_000;
-
-/// How many entries are asked of the store at a time when most of them may not be wanted.
-const STORE_PAGE: usize = 1_000;
-
 /// Reads of what was posted.
 #[derive(Debug, Clone)]
 pub struct Metering {
@@ -107,60 +101,5 @@ impl Metering {
         };
         let months = page.items.into_iter().map(usage).collect::<Result<_, TableError>>()?;
         Ok((months, page.next))
-    }
-
-    /// A page of entries, newest first, and where the next page starts. A page that only takes one event looks at no
-    /// more than [`MAX_EXAMINED`] entries, so it may hold fewer than asked for, even none, and still lead on.
-    pub async fn entries(
-        &self,
-        tenant: &impl TenantScope,
-        listing: LedgerListing,
-    ) -> Result<(Vec<LedgerEntry>, Option<Cursor>), TableError> {
-        let LedgerListing { from, event, limit, mut after } = listing;
-        let range = keys::ledger_from(tenant.tenant_id(), from.period(), from);
-        let mut entries = Vec::new();
-        let mut left = MAX_EXAMINED;
-        loop {
-            // One more than is wanted tells whether there are more: where the store stops at its limit, it leads on
-            // even from the last item.
-            let page_limit = if event.is_some() { left.min(STORE_PAGE) } else { limit + 1 };
-            let query = Query::of(range.clone()).newest_first().limit(page_limit).after(after);
-            let page = self.table.query(query).await?;
-            left = left.saturating_sub(page.items.len());
-            for (number, item) in page.items.iter().enumerate() {
-                let entry = LedgerEntry::read(item)?;
-                if event.is_none_or(|event| event == entry.event) {
-                    entries.push(entry);
-                }
-                let more = number + 1 < page.items.len() || page.next.is_some();
-                if entries.len() == limit {
-                    return Ok((entries, more.then(|| Cursor::behind(&item.key()))));
-                }
-            }
-            after = page.next;
-            if after.is_none() || left == 0 {
-                return Ok((entries, after));
-            }
-        }
-    }
-}
-
-/// Which entries of a month, and which page of them.
-#[derive(Debug, Clone)]
-pub struct LedgerListing {
-    /// From when on, to the end of that month.
-    pub from: Timestamp,
-    /// Only those of one event.
-    pub event: Option<MeteredEvent>,
-    /// At most so many, at least 1.
-    pub limit: usize,
-    /// Continues behind the page that gave this cursor.
-    pub after: Option<Cursor>,
-}
-
-impl LedgerListing {
-    /// The rows it is about, for reading a cursor.
-    pub fn range(tenant: &impl TenantScope, from: Timestamp) -> Range {
-        keys::ledger_from(tenant.tenant_id(), from.period(), from)
     }
 }

@@ -90,11 +90,7 @@ impl Notifications {
     }
 
     /// A moment from about `now` on that nobody took yet. One round trip for the first 8, then one for each 96.
-    pub async fn free_moment(
-        &self,
-        tenant: &impl TenantScope,
-        now: Timestamp,
-    ) -> Result<u64, TableError> {
+    pub async fn free_moment(&self, tenant: &impl TenantScope, now: Timestamp) -> Result<u64, TableError> {
         id::next_free(&self.table, id::moment(tenant.tenant_id(), now).saturating_sub(1)).await
     }
 

@@ -23,6 +23,16 @@ macro_rules! ids {
             pub fn parse(text: &str) -> Option<Self> {
                 parse_uuid(text).map(Self)
             }
+
+            /// The sixteen bytes that the text spells.
+            pub fn to_bytes(self) -> [u8; 16] {
+                self.0.into_bytes()
+            }
+
+            /// Reads what [`Self::to_bytes`] gave.
+            pub fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes))
+            }
         }
 
         impl fmt::Display for $name {
@@ -71,6 +81,8 @@ ids! {
     MessageId,
     /// One ledger entry.
     EntryId,
+    /// One lease: a part of a tenant's allowance that a process spends by itself.
+    LeaseId,
     /// One entry of an audit log.
     AuditEntryId,
     /// One credit grant.

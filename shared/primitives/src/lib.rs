@@ -17,8 +17,8 @@ pub use amount::{Credits, PricePerCredit, RawUnits, Usd, WeightPerUnit};
 pub use decimal::{DecimalError, Micros};
 pub use fault::{Fault, FaultKind};
 pub use id::{
-    ApiKeyId, AuditEntryId, BriefId, ConversationId, EntryId, GrantId, KpiId, MessageId, RequestId, TenantId,
-    TurnId, UserId, WebhookSecretId,
+    ApiKeyId, AuditEntryId, BriefId, ConversationId, EntryId, GrantId, KpiId, LeaseId, MessageId, RequestId,
+    TenantId, TurnId, UserId, WebhookSecretId,
 };
 pub use period::{BillingPeriod, Date, parse_date};
 pub use random::{OsRandom, Random, SeededRandom};

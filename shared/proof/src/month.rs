@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use bespin_metering::{Counter, LedgerEntry, MeteredEvent, attributes_of, counter_held_by};
 use bespin_primitives::{BillingPeriod, RequestId, TenantId, Timestamp};
-use bespin_table::{Item, Row, keys};
+use bespin_table::{CorruptItem, Item, Row, keys};
 
 use crate::Problem;
 
@@ -51,8 +51,28 @@ impl Sums {
 
     /// Takes the next row of the ledger, in its order. What should not lie here does not count.
     pub(crate) fn take(&mut self, row: &Item) -> Result<(), Problem> {
-        let entry =
-            LedgerEntry::read(row).map_err(|error| Problem::Unreadable { reason: error.to_string() })?;
+        let entry = LedgerEntry::read(row).map_err(|error| unreadable(&error))?;
+        self.enter(&entry)?;
+        let place = keys::ledger_entry(self.tenant_id, entry.created_at, entry.id);
+        if row.sk() == place.sk {
+            Ok(())
+        } else {
+            Err(Problem::Misplaced { entry: entry.id, sk: row.sk().to_owned() })
+        }
+    }
+
+    /// Takes a row of what was charged to leases: how many entries, and what is wrong with them.
+    pub(crate) fn take_leased(&mut self, row: &Item) -> (u64, Vec<Problem>) {
+        match LedgerEntry::read_leased(row) {
+            Err(error) => (0, vec![unreadable(&error)]),
+            Ok(entries) => {
+                let count = entries.len() as u64;
+                (count, entries.iter().filter_map(|entry| self.enter(entry).err()).collect())
+            }
+        }
+    }
+
+    fn enter(&mut self, entry: &LedgerEntry) -> Result<(), Problem> {
         if entry.tenant_id != self.tenant_id {
             return Err(Problem::OtherTenant { entry: entry.id, owner: entry.tenant_id });
         }
@@ -65,16 +85,11 @@ impl Sums {
             self.at_instant.clear();
         }
         if !self.at_instant.insert((entry.request_id, entry.event, entry.subject.clone())) {
-            let LedgerEntry { id, request_id, event, .. } = entry;
+            let LedgerEntry { id, request_id, event, .. } = *entry;
             return Err(Problem::Doubled { entry: id, request_id, event });
         }
-        self.add(&entry);
-        let place = keys::ledger_entry(self.tenant_id, entry.created_at, entry.id);
-        if row.sk() == place.sk {
-            Ok(())
-        } else {
-            Err(Problem::Misplaced { entry: entry.id, sk: row.sk().to_owned() })
-        }
+        self.add(entry);
+        Ok(())
     }
 
     fn add(&mut self, entry: &LedgerEntry) {
@@ -115,6 +130,10 @@ impl Sums {
         }
         problems
     }
+}
+
+fn unreadable(error: &CorruptItem) -> Problem {
+    Problem::Unreadable { reason: error.to_string() }
 }
 
 /// What each counter of a month is called.

@@ -158,6 +158,21 @@ impl Prover {
                 break;
             }
         }
+        let mut after = None;
+        loop {
+            let page =
+                self.table.query(Query::of(keys::leased_ledger(tenant_id, period)).after(after)).await?;
+            for row in &page.items {
+                let (count, problems) = sums.take_leased(row);
+                entries += count;
+                read(count);
+                problems.into_iter().for_each(|problem| proof.note(period, problem));
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
         let row = self.table.get(keys::usage(tenant_id, period)).await?;
         let (counted, unreadable) = numbers(row.as_ref());
         for problem in unreadable.into_iter().chain(sums.compare(&before, &counted)) {

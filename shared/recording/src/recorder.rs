@@ -4,12 +4,16 @@ use std::{collections::HashMap, sync::Arc};
 
 use bespin_access::TenantAccess;
 use bespin_entitlements::{Admission, EntitlementError, admit};
-use bespin_metering::{Metering, Posting, Usage, post};
+use bespin_metering::{LeasePlace, Metering, Posting, Usage, post};
 use bespin_primitives::{BillingPeriod, Clock, Random, RequestId, Timestamp};
-use bespin_table::{CommitError, Condition, Item, Key, Slot, Table, TableError, Transaction, keys};
+use bespin_table::{
+    CommitError, Condition, Item, Key, Slot, StoredText, Table, TableError, Transaction, keys,
+};
 use quick_cache::sync::Cache;
 
-use crate::{Claim, Earlier, RecordError, idempotency::expiry, refused::RefusedCharges};
+use crate::{
+    Claim, Earlier, LeaseTerms, RecordError, idempotency::expiry, leased::Leases, refused::RefusedCharges,
+};
 
 /// How many recently used idempotency keys a process remembers.
 const REMEMBERED_KEYS: usize = 50_000;
@@ -107,13 +111,15 @@ impl<'r> Recording<'r> {
 /// Commits recordings. One for each process.
 #[derive(Debug)]
 pub struct Recorder {
-    table: Table,
-    metering: Metering,
+    pub(crate) table: Table,
+    pub(crate) metering: Metering,
     random: Arc<dyn Random>,
     /// Keys this process saw lately. A retry usually comes soon: reading first makes it cost no write at all. A
     /// key that is not here is most likely new, and then the transaction itself finds out.
     remembered: Cache<Key, ()>,
     refused: RefusedCharges,
+    /// None where every call is counted by itself.
+    pub(crate) leases: Option<Leases>,
 }
 
 impl Recorder {
@@ -121,7 +127,13 @@ impl Recorder {
     pub fn new(table: Table, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         let remembered = Cache::new(REMEMBERED_KEYS);
         let metering = Metering::new(table.clone());
-        Self { table, metering, random, remembered, refused: RefusedCharges::new(clock) }
+        Self { table, metering, random, remembered, refused: RefusedCharges::new(clock), leases: None }
+    }
+
+    /// The same, but calls of busy tenants are charged to leases.
+    #[must_use]
+    pub fn with_leases(self, terms: LeaseTerms) -> Self {
+        Self { leases: Some(Leases::new(terms)), ..self }
     }
 
     /// Where entry ids come from.
@@ -256,12 +268,19 @@ impl Recorder {
         Ok((replay, found))
     }
 
-    async fn replay(
+    /// What was answered under a key, by its record. An answer that nothing was charged for is none.
+    pub(crate) async fn replay(
         &self,
         claim: &Claim,
         record: Option<&Item>,
         now: Timestamp,
     ) -> Result<Option<String>, RecordError> {
+        let record = record.filter(|record| !record.is_expired_at(now));
+        if let Some(record) = record
+            && self.is_void(record).await?
+        {
+            return Ok(None);
+        }
         match claim.earlier(record, now)? {
             None => Ok(None),
             Some(Earlier::OtherBody(conflict)) => Err(conflict.into()),
@@ -282,34 +301,53 @@ impl Recorder {
     ) -> Result<Recording<'r>, RecordError> {
         let Some(claim) = claim else { return Ok(recording) };
         let (now, request_id) = (recording.now, recording.request_id);
-        let tenant_id = recording.access.tenant_id();
-        let text = self
-            .table
-            .keep_text(tenant_id, &request_id.to_string(), answer.to_owned(), Some(expiry(now)))
-            .await?;
+        let text = self.stored_answer(recording.access, request_id, answer, now).await?;
         let record = claim.record(request_id, &text, now);
         let slot = recording.transaction.put(record, Condition::absent_or_expired(now));
         recording.answer = Some((slot, claim));
         Ok(recording)
     }
 
+    /// An answer as its record holds it.
+    pub(crate) async fn stored_answer(
+        &self,
+        access: &TenantAccess,
+        request_id: RequestId,
+        answer: &str,
+        now: Timestamp,
+    ) -> Result<StoredText, TableError> {
+        let id = request_id.to_string();
+        self.table.keep_text(access.tenant_id(), &id, answer.to_owned(), Some(expiry(now))).await
+    }
+
+    /// Remembers that a key is about to be used.
+    pub(crate) fn remember(&self, claim: &Claim) {
+        self.remembered.insert(claim.row(), ());
+    }
+
+    /// Notes that a charge was admitted, and that the key it came under is used.
+    pub(crate) fn note_charged(&self, access: &TenantAccess, admission: &Admission, claim: Option<&Claim>) {
+        let used = claim.map(Claim::row);
+        self.refused.forget(access.tenant_id(), admission, used.as_ref());
+    }
+
     /// Commits everything or nothing, in one round trip. What stands in the way is told in the contract's order:
     /// an earlier use of the key, then the change's own conditions, then the limits.
     pub async fn commit(&self, recording: Recording<'_>) -> Result<Outcome, RecordError> {
         let Recording { access, now, transaction, charge, answer, .. } = recording;
-        let claimed = answer.map(|(_, claim)| claim.row());
-        if let Some(row) = &claimed {
-            self.remembered.insert(row.clone(), ());
+        let claimed = answer.map(|(_, claim)| claim);
+        if let Some(claim) = claimed {
+            self.remember(claim);
         }
         if let Some(Charged { admission, counters: None }) = charge {
-            return self.refuse_untried(access, admission, answer.map(|(_, claim)| claim), now).await;
+            return self.refuse_untried(access, admission, claimed, now).await;
         }
         let mut tried = self.table.commit(transaction).await;
         loop {
             let refusals = match tried {
                 Ok(()) => {
                     if let Some(charged) = charge {
-                        self.refused.forget(access.tenant_id(), charged.admission, claimed.as_ref());
+                        self.note_charged(access, charged.admission, claimed);
                     }
                     return Ok(Outcome::Recorded);
                 }
@@ -319,7 +357,17 @@ impl Recorder {
             if let Some((slot, claim)) = answer
                 && refusals.of(slot).is_some()
             {
-                return self.replayed(claim, refusals.old(slot), now).await;
+                let record = refusals.old(slot);
+                if let Some(earlier) = self.replay(claim, record, now).await? {
+                    return Ok(Outcome::Replayed(earlier));
+                }
+                if record.map(LeasePlace::read).transpose().map_err(TableError::from)?.flatten().is_none() {
+                    // The record stood in the way and yet tells nothing: it ended between two clocks.
+                    return Err(TableError::Contended.into());
+                }
+                // It counted for nothing and is gone.
+                tried = self.table.commit_again(refusals).await;
+                continue;
             }
             let charged = charge.as_ref().and_then(|charged| Some((charged.counters?, charged.admission)));
             let Some((slot, admission)) = charged.filter(|(slot, _)| refusals.only(*slot)) else {
@@ -328,7 +376,7 @@ impl Recorder {
             // The counters as they were in the instant of the transaction.
             let usage = Usage::of(now.period(), refusals.old(slot).cloned());
             let is_held = usage.is_held();
-            let refused = match self.admit(access, answer.map(|(_, claim)| claim), admission, usage) {
+            let refused = match self.admit(access, claimed, admission, usage) {
                 Err(refused) => refused,
                 // The store says no and the same numbers say yes: never let that through.
                 Ok(()) => TableError::Contended.into(),
@@ -338,19 +386,6 @@ impl Recorder {
                 return Err(refused);
             }
             tried = self.table.commit_again(refusals).await;
-        }
-    }
-
-    async fn replayed(
-        &self,
-        claim: &Claim,
-        old: Option<&Item>,
-        now: Timestamp,
-    ) -> Result<Outcome, RecordError> {
-        match self.replay(claim, old, now).await? {
-            Some(answer) => Ok(Outcome::Replayed(answer)),
-            // The record stood in the way and yet tells nothing: it ended between two clocks.
-            None => Err(TableError::Contended.into()),
         }
     }
 

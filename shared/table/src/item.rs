@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use bespin_primitives::{
-    ApiKeyId, AuditEntryId, BriefId, ConversationId, Credits, Date, EntryId, GrantId, KpiId, MessageId,
-    Micros, PricePerCredit, RequestId, TenantId, Timestamp, TurnId, Usd, UserId, parse_date,
+    ApiKeyId, AuditEntryId, BriefId, ConversationId, Credits, Date, EntryId, GrantId, KpiId, LeaseId,
+    MessageId, Micros, PricePerCredit, RequestId, TenantId, Timestamp, TurnId, Usd, UserId, parse_date,
 };
 
 use crate::Key;
@@ -212,6 +212,7 @@ kept_as! {
     UserId: String, |id| id.to_string(), |text| UserId::parse(&text);
     ApiKeyId: String, |id| id.to_string(), |text| ApiKeyId::parse(&text);
     RequestId: String, |id| id.to_string(), |text| RequestId::parse(&text);
+    LeaseId: String, |id| id.to_string(), |text| LeaseId::parse(&text);
     ConversationId: String, |id| id.to_string(), |text| ConversationId::parse(&text);
     MessageId: String, |id| id.to_string(), |text| MessageId::parse(&text);
     KpiId: String, |id| id.to_string(), |text| KpiId::parse(&text);

@@ -25,6 +25,10 @@
 //! | brief | `T#<tenant>#BRIEFS` | `<date>` | get: by date; query, newest first: latest, console |
 //! | usage of a month | `T#<tenant>#USAGE` | `<yyyy-mm>` | get: admission, usage; query, newest first: console |
 //! | ledger entry | `T#<tenant>#LEDGER#<yyyy-mm>` | `<instant>#<entry>` | query, newest first: ledger |
+//! | entries of a lease that is over | `T#<tenant>#LEASED#<yyyy-mm>` | `<newest instant>#<lease>` | query, newest first: ledger |
+//! | lease of a process | `T#<tenant>#HOLDS` | `#<instant of its end>#<lease>` | query with the holds of turns |
+//! | entry of a lease, mark of its end | `T#<tenant>#LEASE#<lease>` | `<number>` | query: its end; get: whether an answer counts |
+//! | lease that was not settled yet, in 16 partitions | `LEASES#<0-f>` | `<instant of its end>#<tenant>#<lease>` | query: those left behind |
 //! | idempotency record | `T#<tenant>#IDEM#<hash>` | `RECORD` | get, or the old item of a refused write |
 //! | idempotency record of a sign-up | `IDEM#<hash>` | `RECORD` | the same |
 //! | piece of a text too large for its row | `T#<tenant>#TEXT#<id>` | `<piece>` | query: the whole text |
@@ -68,7 +72,7 @@
 //! | the catalogue was seeded | `CATALOGUE` | `SEEDED` | query: the whole catalogue |
 
 use bespin_primitives::{
-    AuditEntryId, BillingPeriod, ConversationId, Date, EntryId, GrantId, KpiId, MessageId, TenantId,
+    AuditEntryId, BillingPeriod, ConversationId, Date, EntryId, GrantId, KpiId, LeaseId, MessageId, TenantId,
     Timestamp, TurnId, UserId, parse_date,
 };
 use data_encoding::HEXLOWER;
@@ -299,6 +303,36 @@ pub fn ledger_from(tenant: TenantId, period: BillingPeriod, from: Timestamp) -> 
     Range { from: from.sortable(), ..ledger(tenant, period) }
 }
 
+/// The entries of a lease that is over: those of a month, in order of the newest one of each.
+pub fn leased_entries(tenant: TenantId, newest: Timestamp, lease: LeaseId) -> Key {
+    Key::new(leased_ledger(tenant, newest.period()).pk, format!("{}#{lease}", newest.sortable()))
+}
+
+/// The part of a month's ledger that was made under leases, oldest first.
+pub fn leased_ledger(tenant: TenantId, period: BillingPeriod) -> Range {
+    Range::whole(format!("T#{tenant}#LEASED#{period}"))
+}
+
+/// What of it can hold entries between two instants, when none lies more than `span` seconds before the newest one of its
+/// lease.
+pub fn leased_ledger_within(
+    tenant: TenantId,
+    period: BillingPeriod,
+    (from, to): (Timestamp, Timestamp),
+    span: i64,
+) -> Range {
+    Range {
+        from: from.sortable(),
+        to: format!("{}~", to.plus_seconds(span).sortable()),
+        ..leased_ledger(tenant, period)
+    }
+}
+
+/// The instant at which a ledger entry or the like stands in the order of its partition.
+pub fn instant_of_place(sk: &str) -> Option<Timestamp> {
+    Timestamp::from_sortable(sk.split('#').next()?)
+}
+
 /// One change that concerns a tenant: by its own admins, or by the operator of the platform.
 pub fn tenant_audit_entry(tenant: TenantId, at: Timestamp, entry: AuditEntryId) -> Key {
     Key::new(format!("T#{tenant}#AUDIT#{}", at.period()), format!("{}#{entry}", at.sortable()))
@@ -496,7 +530,42 @@ pub fn hold(tenant: TenantId, until: Timestamp, turn: TurnId) -> Key {
     Key::new(holds_over_at(tenant, until).pk, format!("{}#{turn}", until.sortable()))
 }
 
-/// What turns held of their tenant's plan until a moment or earlier, oldest first.
+/// A part of a tenant's plan that a process spends by itself until then. Before all that turns hold, so that one query
+/// finds both.
+pub fn lease(tenant: TenantId, until: Timestamp, lease: LeaseId) -> Key {
+    Key::new(holds_over_at(tenant, until).pk, format!("{LEASE}{}#{lease}", until.sortable()))
+}
+
+const LEASE: &str = "#";
+
+/// Whether a row that is held is a lease; else a turn holds it.
+pub fn is_lease(sk: &str) -> bool {
+    sk.starts_with(LEASE)
+}
+
+/// One entry of a lease, counted from 0; or the mark that ends it, behind the last entry.
+pub fn lease_entry(tenant: TenantId, lease: LeaseId, number: u64) -> Key {
+    Key::new(lease_journal(tenant, lease).pk, format!("{number:06}"))
+}
+
+/// All entries of a lease, in order.
+pub fn lease_journal(tenant: TenantId, lease: LeaseId) -> Range {
+    Range::whole(format!("T#{tenant}#LEASE#{lease}"))
+}
+
+/// The mark that a lease was not settled yet. Sixteen partitions, not the tenant's own: those that a process left behind
+/// are looked for in all tenants.
+pub fn open_lease(tenant: TenantId, until: Timestamp, lease: LeaseId) -> Key {
+    let digit = &lease.to_string()[..1];
+    Key::new(format!("LEASES#{digit}"), format!("{}#{tenant}#{lease}", until.sortable()))
+}
+
+/// The sixteen partitions of all leases that were over before an instant, each oldest first.
+pub fn leases_over_before(instant: Timestamp) -> [Range; 16] {
+    std::array::from_fn(|digit| before(format!("LEASES#{digit:x}"), instant))
+}
+
+/// All leases of a tenant, and what its turns held until a moment or earlier, oldest first.
 pub fn holds_over_at(tenant: TenantId, moment: Timestamp) -> Range {
     Range { pk: format!("T#{tenant}#HOLDS"), from: " ".to_owned(), to: format!("{}~", moment.sortable()) }
 }

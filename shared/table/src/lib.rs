@@ -2,8 +2,8 @@
 //! each call costs.
 //!
 //! What is always true: only [`keys`] spells keys; every read is strongly consistent; every write goes through
-//! [`Table::commit`], where a refused condition says which one it was and brings the old item; every call is
-//! counted ([`counted`]).
+//! [`Table::commit`], where a refused condition says which one it was and brings the old item, or through [`Table::put`],
+//! which writes one item for half of a transaction's units; every call is counted ([`counted`]).
 
 pub mod cost;
 mod error;

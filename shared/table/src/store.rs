@@ -5,14 +5,19 @@ use std::{collections::HashMap, sync::Arc};
 use aws_sdk_dynamodb::{
     Client,
     config::{BehaviorVersion, Region, retry::RetryConfig},
-    types::{AttributeValue, ConsumedCapacity, KeysAndAttributes, ReturnConsumedCapacity},
+    error::SdkError,
+    operation::put_item::PutItemError,
+    types::{
+        AttributeValue, ConsumedCapacity, KeysAndAttributes, ReturnConsumedCapacity,
+        ReturnValuesOnConditionCheckFailure,
+    },
 };
 use bespin_aws::{Connection, Service};
 use bespin_primitives::Random;
 
 use crate::{
-    Cost, Cursor, Item, Key, Order, Page, Query, RetryPolicy, TableError, cost::add, error::CallFailure,
-    item::key_attributes,
+    Condition, Cost, Cursor, Item, Key, Order, Page, Query, Refused, RetryPolicy, TableError, cost::add,
+    error::CallFailure, expression::Placeholders, item::key_attributes,
 };
 
 /// How many items one batched read takes: the store's limit.
@@ -158,6 +163,44 @@ impl Table {
         Ok(items)
     }
 
+    /// Writes the whole item if the condition holds; else gives the one that stood in the way. One round trip, and half of
+    /// the units of a transaction.
+    ///
+    /// It carries no token: where a reply was lost, its repetition meets the item that was written. Whoever asks tells its
+    /// own item from another's.
+    pub async fn put(&self, item: Item, condition: Condition) -> Result<Option<Refused>, TableError> {
+        let mut placeholders = Placeholders::default();
+        let condition = placeholders.condition(condition);
+        let (names, values) = placeholders.into_maps();
+        let item = item.into_attributes();
+        let mut tries = self.retry.tries(self.random());
+        loop {
+            let sent = self
+                .client
+                .put_item()
+                .table_name(self.name())
+                .set_item(Some(item.clone()))
+                .set_condition_expression(condition.clone())
+                .set_expression_attribute_names(names.clone())
+                .set_expression_attribute_values(values.clone())
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await;
+            match sent {
+                Ok(output) => {
+                    let units = output.consumed_capacity().and_then(ConsumedCapacity::capacity_units);
+                    add(Cost { round_trips: 1, write_units: units.unwrap_or_default(), ..Cost::default() });
+                    return Ok(None);
+                }
+                Err(error) => match refused_put(error) {
+                    Ok(refused) => return Ok(Some(refused)),
+                    Err(error) => tries.again(failed_call(error)).await?,
+                },
+            }
+        }
+    }
+
     /// Looks at so many items of the whole table, in no order, from behind a row on; also the last row, unless it was the
     /// end. What it costs grows with the table and not with what is found: only for a store on one's own machine.
     pub async fn scan(
@@ -249,7 +292,18 @@ impl Table {
     }
 }
 
-fn failed_call<E, R>(error: aws_sdk_dynamodb::error::SdkError<E, R>) -> CallFailure
+/// Reads a write that was not done because its condition was false; anything else comes back.
+fn refused_put<R>(error: SdkError<PutItemError, R>) -> Result<Refused, SdkError<PutItemError, R>> {
+    match error.as_service_error() {
+        Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+            add(Cost { round_trips: 1, cancelled: 1, ..Cost::default() });
+            Ok(Refused { old: failed.item().cloned().map(Item::from_attributes) })
+        }
+        _ => Err(error),
+    }
+}
+
+fn failed_call<E, R>(error: SdkError<E, R>) -> CallFailure
 where
     E: aws_sdk_dynamodb::error::ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,

@@ -3,7 +3,7 @@
 
 use bespin_primitives::{TenantId, Timestamp};
 
-use crate::{CommitError, Condition, CorruptItem, Item, Key, Query, Table, TableError, Transaction, keys};
+use crate::{Condition, CorruptItem, Item, Key, Query, Table, TableError, Transaction, keys};
 
 /// The largest text that stands in its own row. With the other attributes a row stays far below 400 KB, and a
 /// transaction with a few such rows below 4 MB.
@@ -92,12 +92,7 @@ impl Table {
         let pieces = pieces(tenant, id, &text, expires_at);
         let stored = StoredText::in_pieces(id, pieces.len());
         for piece in pieces {
-            let mut write = Transaction::new();
-            write.put(piece, Condition::default());
-            self.commit(write).await.map_err(|error| match error {
-                CommitError::Table(error) => error,
-                CommitError::Refused(_) => TableError::Rejected("an unconditional write was refused".into()),
-            })?;
+            self.put(piece, Condition::default()).await?;
         }
         Ok(stored)
     }

@@ -1,6 +1,7 @@
 //! A history from its seed.
 
 use bespin_primitives::{Random, SeededRandom, Timestamp};
+use bespin_recording::LeaseTerms;
 
 use crate::{Call, Ceilings, Death, Delivery, Estimate, History, Order, OrderKind, Round, Wish};
 
@@ -55,7 +56,8 @@ impl History {
         dice.below(1);
         let processes = 1 + dice.index(3);
         let tenants: Vec<Ceilings> = (0..=dice.index(3)).map(|_| ceilings(&dice)).collect();
-        let mut history = Self { seed, processes, weight: dice.pick(&WEIGHTS), tenants, rounds: Vec::new() };
+        let (weight, leases) = (dice.pick(&WEIGHTS), None);
+        let mut history = Self { seed, processes, weight, leases, tenants, rounds: Vec::new() };
         let border = Timestamp::parse_rfc3339(dice.pick(&BORDERS)).unwrap_or(Timestamp::MIN);
         let mut now = border.plus_seconds(-dice.pick(&[0, 1, 3, 10]));
         for _ in 0..2 + dice.index(4) {
@@ -73,7 +75,34 @@ impl History {
                 history.rounds[number].calls.extend(turns);
             }
         }
+        history.lease(&Dice(SeededRandom::new(seed ^ 0x1EA5E)));
         history
+    }
+
+    /// In half of all histories tenants are busy, and processes take leases for them.
+    fn lease(&mut self, dice: &Dice) {
+        dice.below(1);
+        if dice.one_in(2) {
+            return;
+        }
+        self.leases = Some(LeaseTerms {
+            calls: dice.pick(&[1, 2, 3, 5]),
+            seconds: dice.pick(&[1, 2, 10, 60]),
+            share: dice.pick(&[1, 1, 2]),
+            least: 1,
+        });
+        for ceilings in &mut self.tenants {
+            let more = dice.below(16);
+            ceilings.credits += 2 * more;
+            ceilings.tool_cap += more;
+            ceilings.tools_a_day += more;
+        }
+        for number in 0..self.rounds.len() {
+            let echo = || Wish::Echo { key: dice.small(16), text: if dice.one_in(40) { 2 } else { 0 } };
+            let calls: Vec<Call> =
+                (0..dice.index(12)).map(|_| Call { wish: echo(), ..call(dice, self) }).collect();
+            self.rounds[number].calls.extend(calls);
+        }
     }
 }
 

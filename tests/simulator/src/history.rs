@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use bespin_primitives::{Date, Timestamp};
+use bespin_recording::LeaseTerms;
 
 /// Everything that happens, drawn before it happens.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,6 +14,8 @@ pub struct History {
     pub processes: usize,
     /// The weight of a tool call at the start, in micro-credits.
     pub weight: u64,
+    /// How processes charge the calls of busy tenants to leases; `None` where each call is charged by itself.
+    pub leases: Option<LeaseTerms>,
     /// What each tenant may use at the start.
     pub tenants: Vec<Ceilings>,
     /// One after the other.

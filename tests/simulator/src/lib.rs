@@ -13,6 +13,9 @@
 //!
 //! Turns of the tenants' users hold estimates against user, providers and plan while clocks step over their ends; they are
 //! settled twice, late, by other amounts, or never. Whatever they hold counts, and in the end nothing is held.
+//!
+//! In half of all histories processes charge calls to leases: they die with them, sleep past their end, and others end them
+//! by looking or by being refused.
 
 mod check;
 mod draw;

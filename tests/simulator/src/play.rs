@@ -200,7 +200,8 @@ impl<'h> Life<'h> {
 
     fn new_process(&self) -> World {
         let random = Arc::new(SeededRandom::new(self.dice.below(u64::MAX)));
-        let process = self.calm.another(Arc::new(self.clock.clone()), random);
+        let clock = Arc::new(self.clock.clone());
+        let process = self.calm.another_with(clock, random, |settings| settings.leases = self.history.leases);
         if let Some(sabotage) = self.sabotage {
             sabotage.apply(process.faults());
         }

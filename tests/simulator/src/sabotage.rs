@@ -36,11 +36,13 @@ pub enum Sabotage {
     NoTurnCondition,
     /// What a turn held of the plan never comes back.
     NoWayBack,
+    /// Something is charged to a lease that was ended.
+    NoLeaseEnd,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NoCeilings,
         Self::NoKeyCondition,
         Self::FreshTokens,
@@ -52,6 +54,7 @@ impl Sabotage {
         Self::NoMarkCondition,
         Self::NoTurnCondition,
         Self::NoWayBack,
+        Self::NoLeaseEnd,
     ];
 
     /// What is broken.
@@ -68,6 +71,7 @@ impl Sabotage {
             Self::NoMarkCondition => "the condition that a user was not notified is dropped",
             Self::NoTurnCondition => "the condition that a turn is as it was read is dropped",
             Self::NoWayBack => "counters are never moved back",
+            Self::NoLeaseEnd => "the condition that a place of a lease is free is dropped",
         }
     }
 
@@ -76,6 +80,11 @@ impl Sabotage {
         let tokens = AtomicU64::new(0);
         let seen: Mutex<HashSet<String>> = Mutex::default();
         faults.sabotage(move |operation, body| {
+            if operation == "PutItem" {
+                let mut writes = [json!({"Put": body.take()})];
+                self.change(&mut writes, false);
+                *body = writes[0]["Put"].take();
+            }
             if operation != "TransactWriteItems" {
                 return;
             }
@@ -103,6 +112,7 @@ impl Sabotage {
             Self::NoEntry => on(writes, "#LEDGER#", "", astray),
             Self::NoTurnCondition => on(writes, "#TURNS", "", always_true),
             Self::NoWayBack => on(writes, "#USAGE", "", only_forwards),
+            Self::NoLeaseEnd => on(writes, "#LEASE#", "", always_true),
             Self::CountedTwice | Self::FreshTokens => {}
         }
     }

@@ -29,6 +29,9 @@ fn shorter_than(history: &History) -> Vec<History> {
         change(&mut shorter);
         all.push(shorter);
     };
+    if history.leases.is_some() {
+        without(&|history| history.leases = None);
+    }
     for round in 0..history.rounds.len() {
         without(&|history| drop(history.rounds.remove(round)));
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use bespin_primitives::Credits;
+use bespin_recording::LeaseTerms;
 
 use crate::{Call, Ceilings, Death, Delivery, Estimate, History, Order, OrderKind, Wish};
 
@@ -11,6 +12,9 @@ impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let weight = Credits::from_micros(self.weight);
         writeln!(f, "{} processes; a tool call costs {weight} credits", self.processes)?;
+        if let Some(LeaseTerms { calls, seconds, share, .. }) = self.leases {
+            writeln!(f, "leases of up to {calls} calls, {seconds} s and 1/{share} of the room")?;
+        }
         for (number, ceilings) in self.tenants.iter().enumerate() {
             writeln!(f, "tenant {number} {ceilings}")?;
         }

@@ -83,6 +83,11 @@ fn turns_that_are_changed_by_two_and_holds_that_stay_are_noticed() {
 }
 
 #[test]
+fn what_is_charged_to_a_lease_that_was_ended_is_noticed() {
+    assert_caught(Sabotage::NoLeaseEnd, 0..200);
+}
+
+#[test]
 fn a_failing_history_is_cut_down_to_what_fails() {
     let (history, violation) = (0..150)
         .find_map(|seed| {

@@ -195,9 +195,9 @@ async fn ten_thousand_tenants_are_scheduled_in_one_run_that_holds_a_page_at_a_ti
     let noon = at("2026-02-10T12:00:00Z");
 
     let (early, looked) = counted(world.schedule(&Value::Null, noon.plus_seconds(-1))).await;
-    assert_eq!(early.unwrap(), Scheduled { examined: 10_000, sent: 0 });
+    assert_eq!(early.unwrap(), Scheduled { examined: 10_000, sent: 0, leases: 0 });
     let (sent, cost) = counted(world.schedule(&Value::Null, noon)).await;
-    assert_eq!(sent.unwrap(), Scheduled { examined: 10_000, sent: 10_000 });
+    assert_eq!(sent.unwrap(), Scheduled { examined: 10_000, sent: 10_000, leases: 0 });
 
     assert_eq!(cost, looked, "that a brief is due costs nothing in the table");
     assert_eq!((cost.items_read, cost.write_units), (10_000, 0.0));

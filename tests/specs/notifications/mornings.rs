@@ -142,7 +142,7 @@ async fn what_comes_twice_or_late_or_at_the_same_time_changes_nothing() {
 
     // The rule fires in two processes at once, and each message is doubled.
     let fired = join_all([world.schedule(&Value::Null, noon), other.schedule(&Value::Null, noon)]).await;
-    assert!(fired.into_iter().all(|fired| fired.unwrap() == Scheduled { examined: 1, sent: 1 }));
+    assert!(fired.into_iter().all(|fired| fired.unwrap() == Scheduled { examined: 1, sent: 1, leases: 0 }));
     let queue = world.deps().brief_queue.clone().unwrap();
     for _ in 0..6 {
         queue.send(&due(&admin, "2026-02-10")).await.unwrap();
@@ -209,9 +209,9 @@ async fn a_tenant_that_may_not_have_its_brief_is_skipped_for_the_day_with_the_re
 
         // It is not tried again on that day, but on the next.
         let again = world.schedule(&Value::Null, noon.plus_seconds(3_600)).await.unwrap();
-        assert_eq!(again, Scheduled { examined: 1, sent: 0 }, "{reason}");
+        assert_eq!(again, Scheduled { examined: 1, sent: 0, leases: 0 }, "{reason}");
         let next = world.schedule(&Value::Null, noon.plus_seconds(86_400)).await.unwrap();
-        assert_eq!(next, Scheduled { examined: 1, sent: 1 }, "{reason}");
+        assert_eq!(next, Scheduled { examined: 1, sent: 1, leases: 0 }, "{reason}");
     }
 }
 
@@ -239,21 +239,21 @@ async fn an_event_may_name_a_date_and_a_tenant() {
 
     // A day that was missed, of one tenant; then of all.
     let one = json!({"detail": {"date": "2026-02-03", "tenant_id": admin.tenant_id}});
-    assert_eq!(world.schedule(&one, early).await.unwrap(), Scheduled { examined: 1, sent: 1 });
+    assert_eq!(world.schedule(&one, early).await.unwrap(), Scheduled { examined: 1, sent: 1, leases: 0 });
     world.work_off_briefs(early).await;
     assert_eq!(notified(&users, "2026-02-03").await, [1, 1, 1]);
     assert_eq!(brief_dates(&other).await, ["2026-02-10"]);
     assert_eq!(last(&admin).await["date"], "2026-02-10", "the last one stays the last one");
     for _ in 0..2 {
         let all = world.schedule(&json!({"date": "2026-02-03"}), early).await.unwrap();
-        assert_eq!(all, Scheduled { examined: 2, sent: 2 });
+        assert_eq!(all, Scheduled { examined: 2, sent: 2, leases: 0 });
         world.work_off_briefs(early).await;
     }
     assert_eq!(notified(&users, "2026-02-03").await, [1, 1, 1]);
     assert_eq!(brief_dates(&other).await, ["2026-02-03", "2026-02-10"]);
 
     let nobody = json!({"tenant_id": never_asked.tenant_id});
-    assert_eq!(world.schedule(&nobody, early).await.unwrap(), Scheduled { examined: 0, sent: 0 });
+    assert_eq!(world.schedule(&nobody, early).await.unwrap(), Scheduled { examined: 0, sent: 0, leases: 0 });
     let refused = world.schedule(&json!({"date": "yesterday"}), early).await.unwrap_err();
     assert_eq!(refused.to_string(), "date must be a date written YYYY-MM-DD");
 }
@@ -302,7 +302,7 @@ async fn the_sample_event_of_the_scheduler_sends_what_is_due() {
 
     let sent = world.schedule(&event, at("2026-02-10T12:00:00Z")).await.unwrap();
 
-    assert_eq!(sent, Scheduled { examined: 1, sent: 1 });
+    assert_eq!(sent, Scheduled { examined: 1, sent: 1, leases: 0 });
     let messages = world.brief_source().receive(0).await.unwrap();
     let message: BriefMessage = serde_json::from_str(messages[0].body().unwrap()).unwrap();
     assert_eq!(message, due(&admin, "2026-02-10"));
