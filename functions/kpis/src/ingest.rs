@@ -6,7 +6,7 @@ use axum::extract::State;
 use bespin_access::{Action, TenantAccess};
 use bespin_edge::Deps;
 use bespin_entitlements::{Capability, Standing, admit};
-use bespin_kpi::{Batch, KpiError, Point, SeriesHead, Written, parse_instant};
+use bespin_kpi::{Batch, KpiError, Point, PointTime, SeriesHead, Written};
 use bespin_metering::MeteredEvent;
 use bespin_primitives::KpiId;
 use bespin_recording::{RecordError, Recording};
@@ -28,14 +28,13 @@ pub(crate) fn parse(body: &Body) -> Result<Batch, Problem> {
     let points = fields.required(
         "points",
         list(1..=MAX_POINTS, |item| {
-            let ts =
-                parsed(|text| parse_instant(text).map(|_| text.to_owned())).shaped(Shape::instant).about(
-                    "Date or date-time of ISO 8601; without a zone it is UTC, a date alone is its midnight",
-                );
+            let ts = parsed(PointTime::parse).shaped(Shape::instant).about(
+                "Date or date-time of ISO 8601; without a zone it is UTC, a date alone is its midnight",
+            );
             let ts = item.required("ts", ts);
             let value = item.required("value", float());
-            // Both were checked, so a point comes of them.
-            Point::parse(&ts?, value?).ok()
+            // The value was checked, so a point comes of them.
+            Point::new(ts?, value?)
         }),
     );
     fields.finish(|| points.map(Batch::of))

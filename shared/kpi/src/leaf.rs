@@ -272,7 +272,7 @@ impl<'a> Reader<'a> {
                 if parse_instant(text) != Ok(at) {
                     return Err(CorruptLeaf::Spelling);
                 }
-                Spelling::of(text, at)
+                Spelling::of(text)
             }
             _ => return Err(CorruptLeaf::Spelling),
         };

@@ -37,7 +37,7 @@ pub use definition::Kpi;
 pub use error::KpiError;
 pub use instant::{InstantError, parse_instant};
 pub use leaf::{CorruptLeaf, Inserted, Leaf};
-pub use point::{Point, PointError};
+pub use point::{Point, PointError, PointTime};
 pub use rows::SeriesHead;
 pub use series::{IngestPlan, LeafWrite, StoredLeaf, Uncovered, plan};
 pub use split::{MAX_LEAF_BYTES, MAX_TARGET_BYTES, MIN_TARGET_BYTES, leaf_target};

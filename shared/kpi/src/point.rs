@@ -29,11 +29,29 @@ pub enum PointError {
     NotFinite,
 }
 
+/// An instant, and how the client wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PointTime {
+    at: Timestamp,
+    spelling: Spelling,
+}
+
+impl PointTime {
+    /// Reads a time as a client writes it; see [`parse_instant`].
+    pub fn parse(text: &str) -> Result<Self, InstantError> {
+        Ok(Self { at: parse_instant(text)?, spelling: Spelling::of(text) })
+    }
+}
+
 impl Point {
     /// The point of a time as the client wrote it ([`parse_instant`]) and a value, which must be finite.
     pub fn parse(text: &str, value: f64) -> Result<Self, PointError> {
-        let at = parse_instant(text)?;
-        Self::of_parts(at, Spelling::of(text, at), value).ok_or(PointError::NotFinite)
+        Self::new(PointTime::parse(text)?, value).ok_or(PointError::NotFinite)
+    }
+
+    /// The point of a time and a value; `None` when the value is not finite.
+    pub fn new(time: PointTime, value: f64) -> Option<Self> {
+        Self::of_parts(time.at, time.spelling, value)
     }
 
     /// The point of parts that belong together; `None` when the value is not finite.

@@ -26,18 +26,21 @@ pub(crate) enum Spelling {
 }
 
 impl Spelling {
-    /// The shortest description of `text`, which means `at`. Equal texts always get the same one.
-    pub(crate) fn of(text: &str, at: Timestamp) -> Self {
-        // The derived spellings all differ in length, so at most one can be this text.
-        let derived = match text.len() {
-            20 => Self::Seconds,
+    /// The shortest description of `text`, which was read as an instant. Equal texts always get the same one.
+    pub(crate) fn of(text: &str) -> Self {
+        // What was read is right where these are: all else are the digits of the instant. It is asked of every point, so
+        // the text is not written anew to be compared.
+        let bytes = text.as_bytes();
+        let is = |at: usize, byte: u8| bytes.get(at) == Some(&byte);
+        let in_seconds = is(10, b'T') && is(16, b':');
+        match text.len() {
             10 => Self::Date,
-            27 => Self::Micros,
-            25 => Self::Offset,
-            19 => Self::Unzoned,
-            _ => return Self::Verbatim(text.into()),
-        };
-        if derived.text(at) == text { derived } else { Self::Verbatim(text.into()) }
+            19 if in_seconds => Self::Unzoned,
+            20 if in_seconds && is(19, b'Z') => Self::Seconds,
+            25 if in_seconds && text.ends_with("+00:00") => Self::Offset,
+            27 if in_seconds && is(19, b'.') && is(26, b'Z') => Self::Micros,
+            _ => Self::Verbatim(text.into()),
+        }
     }
 
     /// The text that was given.
@@ -70,6 +73,8 @@ impl Spelling {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::parse_instant;
 
@@ -84,7 +89,7 @@ mod tests {
         ] {
             let at = parse_instant(text).unwrap();
 
-            assert_eq!(Spelling::of(text, at), spelling);
+            assert_eq!(Spelling::of(text), spelling);
             assert_eq!(spelling.text(at), text);
             assert!(spelling.can_say(at));
         }
@@ -103,8 +108,20 @@ mod tests {
         ] {
             let at = parse_instant(text).unwrap();
 
-            assert_eq!(Spelling::of(text, at), Spelling::Verbatim(text.into()));
-            assert_eq!(Spelling::of(text, at).text(at), text);
+            assert_eq!(Spelling::of(text), Spelling::Verbatim(text.into()));
+            assert_eq!(Spelling::of(text).text(at), text);
+        }
+    }
+
+    proptest! {
+        /// Whatever is read as an instant comes back as it was written.
+        #[test]
+        fn a_text_that_means_an_instant_comes_back_verbatim(
+            text in "202[0-9]-0[1-9]-[0-2][1-9]([Tt ](1[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]{1,7})?)?(Z|z|[+-]0[0-3](:?[03]0)?)?)?",
+        ) {
+            let at = parse_instant(&text).unwrap();
+
+            prop_assert_eq!(Spelling::of(&text).text(at), text);
         }
     }
 

@@ -193,11 +193,11 @@ impl Turn {
         }
     }
 
-    /// The turn with more time, from now on.
+    /// The turn with more time, from now on. It never has less than before: a second heartbeat may come by an earlier clock.
     pub(crate) fn renewed(&self, lifetime_seconds: u32, now: Timestamp) -> Result<Self, TurnError> {
         match &self.state {
             TurnState::Held if self.until > now => {
-                let until = now.plus_seconds(lifetime_seconds.into());
+                let until = now.plus_seconds(lifetime_seconds.into()).max(self.until);
                 Ok(Self { until, version: self.version + 1, ..self.clone() })
             }
             TurnState::Held => Err(TurnError::Expired { turn_id: self.id }),
