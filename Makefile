@@ -1,9 +1,9 @@
 # A line each. Only Rust is needed; a target that needs more says so.
-.PHONY: run demo openapi routes prove dead-letters redrive simulate test test-dynamodb-local test-api test-browser lint lint-template deny advisories fmt bench package test-deploy test-runtime test-template template-routes invoke deploy destroy logs
+.PHONY: run demo openapi routes prove dead-letters redrive simulate test cost test-dynamodb-local test-api test-browser lint lint-template deny advisories fmt bench instructions package test-deploy test-runtime test-template template-routes invoke deploy destroy logs
 
 CARGO ?= cargo
 # What is given on the command line of make reaches the programs, too.
-export ROWS TENANT STORE QUEUE_PREFIX SEED HISTORIES SABOTAGE ARCH PROFILE FUNCTION EVENT PACKAGE STAGE PARAMETERS OBSERVED
+export ROWS KEEP TENANT STORE QUEUE_PREFIX SEED HISTORIES SABOTAGE ARCH PROFILE FUNCTION EVENT PACKAGE STAGE PARAMETERS OBSERVED
 
 run: ## the whole product on this machine, http://localhost:8000
 	@$(CARGO) run -p bespin-local --bin bespin-local
@@ -26,6 +26,9 @@ simulate: ## random histories with faults: SEED=0 HISTORIES=1000; SABOTAGE=all s
 test: ## every test; by cargo-nextest where it is installed, else by cargo
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then $(CARGO) test --workspace --doc --quiet && $(CARGO) nextest run --workspace $(NEXTEST); \
 	else $(CARGO) test --workspace; fi
+
+cost: ## what every call and every job costs, counted, in dollars; writes the table of README.md
+	@BESPIN_COST=write $(CARGO) test --quiet -p bespin-tests --test cost readme -- --nocapture
 
 test-dynamodb-local: ## the specifications on the official DynamoDB Local; needs Java and npm
 	@tests/dynamodb-local.sh
@@ -77,6 +80,9 @@ fmt: ## formats everything
 
 bench: ## how fast each way through the product is beside the bare calls of its store; ROWS=<some>
 	@$(CARGO) bench --quiet -p bespin-tests --bench bench
+
+instructions: ## how many instructions the pure parts of hot paths take, beside those kept; KEEP=1, ROWS=<some>; needs valgrind
+	@$(CARGO) bench --quiet -p bespin-tests --bench instructions
 
 package: ## every function as a zip for Lambda, with its size; ARCH=x86_64, PROFILE=quick, FUNCTION=<one>; needs Python
 	@infra/package.sh

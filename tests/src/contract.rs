@@ -24,6 +24,12 @@ pub(crate) fn check(method: &str, path: &str, reply: &Reply) {
     }
 }
 
+/// The route that a request is for, as the document has it: `GET /v1/kpis/{kpi_id}/latest`.
+pub(crate) fn route(method: &str, path: &str) -> Option<String> {
+    let (template, _) = CONTRACT.operation(method, path)?;
+    Some(format!("{method} {template}"))
+}
+
 struct Contract {
     document: Value,
     /// Paths as segments, those with fewer placeholders first.
@@ -45,10 +51,16 @@ impl Contract {
         Self { document, paths, components, compiled: Mutex::default() }
     }
 
-    fn fault(&self, method: &str, path: &str, reply: &Reply) -> Option<String> {
+    /// What the document says of a request, and the path by which it says it.
+    fn operation(&self, method: &str, path: &str) -> Option<(&str, &Value)> {
         let asked = path.split('?').next().unwrap_or_default();
         let (_, template) = self.paths.iter().find(|(segments, _)| matches(segments, asked))?;
         let operation = self.document["paths"][template].get(method.to_ascii_lowercase())?;
+        Some((template, operation))
+    }
+
+    fn fault(&self, method: &str, path: &str, reply: &Reply) -> Option<String> {
+        let (template, operation) = self.operation(method, path)?;
         let said = serde_json::from_str::<Value>(&reply.text).unwrap_or_default();
         if reply.status == 405 || reply.status == 307 || said["error"] == "invalid_test_clock" {
             return None;

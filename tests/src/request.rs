@@ -85,6 +85,11 @@ impl Request {
         self
     }
 
+    /// The route that it is for, as the OpenAPI document has it: `GET /v1/kpis/{kpi_id}/latest`.
+    pub fn route(&self) -> Option<String> {
+        contract::route(self.method.as_str(), &self.path)
+    }
+
     /// Sends it through the whole router, and holds the answer against the OpenAPI document.
     pub async fn send(self) -> Reply {
         let (method, path) = (self.method.to_string(), self.path.clone());

@@ -270,6 +270,11 @@ impl World {
         self.cloud.event_source(self.deps().brief_queue.as_ref().unwrap().url())
     }
 
+    /// The queue of what leaves the building.
+    pub fn outbox_source(&self) -> EventSource {
+        self.cloud.event_source(self.deps().settings.outbox_queue_url.as_ref().unwrap())
+    }
+
     /// Everything a tenant's ledger says about a month (`2026-02`), newest first.
     pub async fn ledger(&self, actor: &Actor, month: &str) -> Vec<LedgerEntry> {
         let access = actor.access().await;

@@ -23,7 +23,8 @@ const MAX_POINTS: usize = 10_000;
 const ATTEMPTS: u32 = 60;
 const LONGEST_WAIT_MICROS: u64 = 50_000;
 
-pub(crate) fn parse(body: &Body) -> Result<Batch, Problem> {
+/// The points that a body holds.
+pub fn parse(body: &Body) -> Result<Batch, Problem> {
     let mut fields = body.fields()?;
     let points = fields.required(
         "points",
