@@ -38,7 +38,8 @@ pub enum InstantError {
 /// cut off. Between date and time stands `T`, `t` or one space; the zone is `Z`, `z`, `±hh:mm`, `±hhmm` or
 /// `±hh`.
 pub fn parse_instant(text: &str) -> Result<Timestamp, InstantError> {
-    if text.chars().nth(MAX_CHARACTERS).is_some() {
+    // No text has more characters than bytes.
+    if text.len() > MAX_CHARACTERS && text.chars().nth(MAX_CHARACTERS).is_some() {
         return Err(InstantError::TooLong);
     }
     let mut rest = Scanner(text.as_bytes());
@@ -80,10 +81,17 @@ impl Scanner<'_> {
         Some(*first)
     }
 
+    /// Takes the next byte if it is a decimal digit.
+    fn digit(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        first.is_ascii_digit().then(|| self.0 = rest)?;
+        Some(*first)
+    }
+
     /// Takes exactly so many decimal digits.
     fn number(&mut self, digits: usize) -> Result<u32, InstantError> {
         (0..digits).try_fold(0, |number, _| {
-            let digit = self.one_of(b"0123456789").ok_or(InstantError::Malformed)?;
+            let digit = self.digit().ok_or(InstantError::Malformed)?;
             Ok(number * 10 + u32::from(digit - b'0'))
         })
     }
@@ -120,7 +128,7 @@ impl Scanner<'_> {
         }
         let mut micros = i64::from(self.number(1)?) * 100_000;
         let mut place = 10_000;
-        while let Some(digit) = self.one_of(b"0123456789") {
+        while let Some(digit) = self.digit() {
             micros += i64::from(digit - b'0') * place;
             place /= 10;
         }

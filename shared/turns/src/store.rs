@@ -215,12 +215,14 @@ impl Turns {
                 }
                 return Ok(None);
             }
+            // What a turn held of the plan is gone where its time was over by a clock that is ahead of ours.
+            let changed = if rows.plan().is_let_go() { changed.as_late() } else { changed.clone() };
             let mut transaction = Transaction::new();
             let unchanged = Condition::present().and_equals("version", &turn.version);
             let slot = transaction.put(changed.at(keys::turn(tenant_id, turn.id)), unchanged);
-            rows.follow(&mut transaction, (turn, changed), &pricing, now)?;
+            rows.follow(&mut transaction, (turn, &changed), &pricing, now)?;
             match self.table.commit(transaction).await {
-                Ok(()) => return Ok(Some(changed.clone())),
+                Ok(()) => return Ok(Some(changed)),
                 Err(CommitError::Refused(refusals)) if refusals.of(slot).is_some() => return Ok(None),
                 Err(CommitError::Refused(refusals)) => rows.learn(&refusals),
                 Err(CommitError::Table(error)) => return Err(error.into()),

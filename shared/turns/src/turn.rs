@@ -180,6 +180,15 @@ impl Turn {
         }
     }
 
+    /// The same turn, settled late if it is settled at all.
+    pub(crate) fn as_late(&self) -> Self {
+        let mut turn = self.clone();
+        if let TurnState::Settled(settled) = &mut turn.state {
+            settled.late = true;
+        }
+        turn
+    }
+
     /// The turn given up; `None` where it was.
     pub(crate) fn cancelled(&self, now: Timestamp) -> Result<Option<Self>, TurnError> {
         match &self.state {

@@ -115,12 +115,12 @@ impl<'a> Fields<'a> {
         if self.is_noted(name, || reader.shape()) {
             return None;
         }
-        if self.members.contains_key(name) {
-            return self.read(name, &reader);
-        }
         let loc = Loc::Member(&self.loc, name);
-        self.faults.push(FieldFault::missing(&loc, &self.members));
-        None
+        let Some(value) = self.members.get(name) else {
+            self.faults.push(FieldFault::missing(&loc, &self.members));
+            return None;
+        };
+        reader.read(&Input { value, loc: &loc }, &mut self.faults)
     }
 
     /// A member that may be left out or `null`. The outer `None` is a faulty member, the inner an absent one.
@@ -130,7 +130,10 @@ impl<'a> Fields<'a> {
         }
         match self.members.get(name) {
             None | Some(Value::Null) => Some(None),
-            Some(_) => self.read(name, &reader).map(Some),
+            Some(value) => {
+                let loc = Loc::Member(&self.loc, name);
+                reader.read(&Input { value, loc: &loc }, &mut self.faults).map(Some)
+            }
         }
     }
 
@@ -143,7 +146,10 @@ impl<'a> Fields<'a> {
         match self.members.get(name) {
             None => Some(default),
             Some(Value::Null) if R::NULL_IS_ABSENT => Some(default),
-            Some(_) => self.read(name, &reader),
+            Some(value) => {
+                let loc = Loc::Member(&self.loc, name);
+                reader.read(&Input { value, loc: &loc }, &mut self.faults)
+            }
         }
     }
 
@@ -171,11 +177,5 @@ impl<'a> Fields<'a> {
     /// The faults of an object inside another.
     pub(crate) fn into_faults(self) -> Faults {
         self.faults
-    }
-
-    fn read<R: Read>(&mut self, name: &str, reader: &R) -> Option<R::Value> {
-        let value = self.members.get(name)?;
-        let loc = Loc::Member(&self.loc, name);
-        reader.read(&Input { value, loc: &loc }, &mut self.faults)
     }
 }

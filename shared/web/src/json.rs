@@ -17,6 +17,9 @@ const RESERVED_MEMBERS: &str = "$serde_json::private::";
 /// What stands for a number that is not finite: a numeral that is valid JSON and overflows.
 const NON_FINITE: &str = "1e+999";
 
+/// For how many members at most an object is made before it is read: no small text makes much of it.
+const MOST_MEMBERS: usize = 8;
+
 /// What to do with `NaN`, `Infinity`, `-Infinity` and numerals beyond the largest float.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NonFinite {
@@ -37,7 +40,7 @@ pub(crate) struct JsonFault {
 
 /// Reads one JSON value (RFC 8259) and nothing after it. The last of two equal members wins.
 pub(crate) fn parse(text: &str, non_finite: NonFinite) -> Result<Value, JsonFault> {
-    let mut reader = Reader { text, at: 0, non_finite };
+    let mut reader = Reader { text, at: 0, non_finite, members: 0 };
     reader.document().map_err(|Fault { at, message }| {
         let offset = text.char_indices().take_while(|(index, _)| *index < at).count();
         JsonFault { offset, message }
@@ -63,6 +66,8 @@ struct Reader<'a> {
     text: &'a str,
     at: usize,
     non_finite: NonFinite,
+    /// How many members the last object had: the next one mostly has as many, and is made for them.
+    members: usize,
 }
 
 impl Reader<'_> {
@@ -78,7 +83,7 @@ impl Reader<'_> {
             Some(b'{') => self.object(depth + 1).map(Value::Object),
             Some(b'[') => self.array(depth + 1).map(Value::Array),
             Some(b'"') => self.string().map(Value::String),
-            Some(b'-' | b'0'..=b'9') if !self.rest().starts_with("-I") => self.number().map(Value::Number),
+            Some(b'-' | b'0'..=b'9') if !self.is_next("-I") => self.number().map(Value::Number),
             _ => self.literal(),
         }
     }
@@ -102,15 +107,16 @@ impl Reader<'_> {
 
     fn object(&mut self, depth: usize) -> Read<Map<String, Value>> {
         self.open(depth)?;
-        let mut members = Map::new();
         if self.eat("}") {
-            return Ok(members);
+            return Ok(Map::new());
         }
+        let mut members = Map::with_capacity(self.members);
         loop {
             let (name, value) = self.member(depth)?;
             members.insert(name, value);
             self.skip_space();
             if self.eat("}") {
+                self.members = members.len().min(MOST_MEMBERS);
                 return Ok(members);
             }
             self.separator()?;
@@ -178,11 +184,10 @@ impl Reader<'_> {
         if whole.len() > 1 && whole.starts_with('0') {
             return Err(Fault { at: start + usize::from(negative) + 1, message: "Leading zero" });
         }
-        let mut numeral = self.text[start..self.at].to_owned();
         if self.eat(".") {
-            numeral.push('.');
-            numeral.push_str(self.some_digits()?);
+            self.some_digits()?;
         }
+        let mut numeral = self.text[start..self.at].to_owned();
         if self.eat("e") || self.eat("E") {
             let sign = if self.eat("-") { "e-" } else { "e+" };
             if sign == "e+" {
@@ -199,9 +204,8 @@ impl Reader<'_> {
     }
 
     fn digits(&mut self) -> &str {
-        let digits = self.rest().bytes().take_while(u8::is_ascii_digit).count();
         let start = self.at;
-        self.at += digits;
+        self.at += self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
         &self.text[start..self.at]
     }
 
@@ -218,7 +222,7 @@ impl Reader<'_> {
         let mut string = String::new();
         loop {
             let plain =
-                self.rest().bytes().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f)).count();
+                self.rest().iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f)).count();
             string.push_str(&self.text[self.at..self.at + plain]);
             self.at += plain;
             match self.peek() {
@@ -275,24 +279,27 @@ impl Reader<'_> {
     }
 
     fn skip_space(&mut self) {
-        self.at +=
-            self.rest().bytes().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
+        self.at += self.rest().iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
     }
 
     fn eat(&mut self, token: &str) -> bool {
-        let here = self.rest().starts_with(token);
+        let here = self.is_next(token);
         if here {
             self.at += token.len();
         }
         here
     }
 
+    fn is_next(&self, token: &str) -> bool {
+        self.rest().starts_with(token.as_bytes())
+    }
+
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn rest(&self) -> &str {
-        &self.text[self.at..]
+    fn rest(&self) -> &[u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
 
     fn fault<T>(&self, message: &'static str) -> Read<T> {
