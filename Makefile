@@ -1,5 +1,5 @@
 # A line each. Only Rust is needed; a target that needs more says so.
-.PHONY: run demo openapi routes prove dead-letters redrive simulate test test-dynamodb-local test-api test-browser lint lint-template deny advisories fmt bench package test-deploy test-runtime test-template template-routes invoke deploy destroy logs
+.PHONY: run demo openapi routes prove dead-letters redrive simulate test test-dynamodb-local test-api test-browser lint lint-template deny advisories fmt bench growth package test-deploy test-runtime test-template template-routes invoke deploy destroy logs
 
 CARGO ?= cargo
 # What is given on the command line of make reaches the programs, too.
@@ -77,6 +77,9 @@ fmt: ## formats everything
 
 bench: ## how fast each way through the product is beside the bare calls of its store; ROWS=<some>
 	@$(CARGO) bench --quiet -p bespin-tests --bench bench
+
+growth: ## what a request costs as tenants, ledgers, users and callers grow
+	@$(CARGO) bench --quiet -p bespin-tests --bench bench -- growth
 
 package: ## every function as a zip for Lambda, with its size; ARCH=x86_64, PROFILE=quick, FUNCTION=<one>; needs Python
 	@infra/package.sh

@@ -6,11 +6,14 @@
 //!
 //! What ships, the zips of `make package ARCH=native`, is measured beside a Lambda that does nothing (`functions.rs`).
 //!
+//! `make growth` is another set of measurements on the same stages (`growth.rs`).
+//!
 //! `ROWS=<text>` runs only the rows with this text in their names.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
 
 mod bare;
 mod functions;
+mod growth;
 mod http;
 mod lambda;
 mod report;
@@ -21,6 +24,9 @@ mod turns;
 use tokio::runtime::{Builder, Runtime};
 
 fn main() {
+    if std::env::args().any(|argument| argument == "growth") {
+        return runtime(1).block_on(growth::growth());
+    }
     let only = std::env::var("ROWS").unwrap_or_default();
     let mut rows = Vec::new();
     for group in rows::ALL.iter().filter(|group| group.name.contains(&only)) {
