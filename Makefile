@@ -1,5 +1,5 @@
 # A line each. Only Rust is needed; a target that needs more says so.
-.PHONY: run demo openapi routes prove dead-letters redrive simulate test cost test-dynamodb-local test-api test-browser lint lint-template deny advisories fmt bench instructions package test-deploy test-runtime test-template template-routes invoke deploy destroy logs
+.PHONY: run demo openapi routes prove dead-letters redrive simulate test cost test-dynamodb-local test-api test-browser lint lint-template deny advisories fmt bench growth instructions package test-deploy test-runtime test-template template-routes invoke deploy destroy logs
 
 CARGO ?= cargo
 # What is given on the command line of make reaches the programs, too.
@@ -80,6 +80,9 @@ fmt: ## formats everything
 
 bench: ## how fast each way through the product is beside the bare calls of its store; ROWS=<some>
 	@$(CARGO) bench --quiet -p bespin-tests --bench bench
+
+growth: ## what a request costs as tenants, ledgers, users and callers grow
+	@$(CARGO) bench --quiet -p bespin-tests --bench bench -- growth
 
 instructions: ## how many instructions the pure parts of hot paths take, beside those kept; KEEP=1, ROWS=<some>; needs valgrind
 	@$(CARGO) bench --quiet -p bespin-tests --bench instructions

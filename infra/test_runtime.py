@@ -23,19 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ZIPS = ROOT / "target" / "lambda"
 STARTS = 5
 # The values of what a deployment fills in; all else is empty, as in a deployment that sets nothing.
-VALUES = {
-    "TABLE_NAME": "bespin",
-    "API_KEY_PEPPER": "a pepper for this test only",
-    "KEY_ENVIRONMENT": "test",
-    "BESPIN_LOG": "info",
-    "PLATFORM_ADMIN_KEY": "the key of the operator",
-    "STRIPE_WEBHOOK_SECRET": "whsec_test_runtime_1",
-    "STRIPE_TOLERANCE_SECONDS": "300",
-    "STRIPE_CHECK_PRICE": "on",
-    "DEV_CONSOLE_ENABLED": "1",
-    "DEV_CONSOLE_KEY": "the key of the console",
-    "PLAYGROUND_UI_ENABLED": "1",
-}
+VALUES = json.loads((ROOT / "infra" / "test-environment.json").read_text())
 
 
 def main():

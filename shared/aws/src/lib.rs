@@ -13,10 +13,13 @@
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{HttpClient, SharedHttpClient};
 
 const DEFAULT_REGION: &str = "us-east-1";
+
+/// The authorities that sign the certificates of AWS (Amazon Trust Services), as Debian ships them.
+const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
 
 /// An AWS service the product talks to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +83,9 @@ impl Connection {
     /// Where an endpoint is given and neither half of the key is, made-up credentials sign the calls: local
     /// stores ask for a signature but do not check it. Half a key is always an error.
     ///
-    /// The client reads the root certificates here, which takes some milliseconds: connect once, at start.
+    /// AWS itself is trusted by the roots of Amazon alone, which are compiled in: to read the 140 of a machine can take longer
+    /// than all else that a function does at its start. Another endpoint, or a region with authorities of its own, is trusted by
+    /// the roots of the machine.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConnectionError> {
         let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
 
@@ -91,7 +96,7 @@ impl Connection {
             .unwrap_or_else(|| DEFAULT_REGION.to_owned());
 
         Ok(Self {
-            http_client: lean_http_client(),
+            http_client: lean_http_client(trusted(&endpoints, &region)),
             region,
             credentials: SharedCredentialsProvider::new(credentials),
             endpoints,
@@ -184,6 +189,61 @@ fn made_up_credentials() -> Credentials {
 
 /// Rustls over ring: no OpenSSL, no aws-lc, and none of the old HTTP stack behind the SDK's `rustls` feature.
 /// It speaks plain HTTP as well, which local endpoints use.
-fn lean_http_client() -> SharedHttpClient {
-    Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+fn lean_http_client(trusted: TrustStore) -> SharedHttpClient {
+    // It may fail by its type only; then the roots of the machine would do.
+    let tls = TlsContext::builder().with_trust_store(trusted).build().unwrap_or_default();
+    Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls).build_https()
+}
+
+fn trusted(endpoints: &Endpoints, region: &str) -> TrustStore {
+    if is_signed_by_amazon(endpoints, region) {
+        TrustStore::empty().with_pem_certificate(AMAZON_ROOTS)
+    } else {
+        TrustStore::default()
+    }
+}
+
+fn is_signed_by_amazon(endpoints: &Endpoints, region: &str) -> bool {
+    // The regions of China, and those that are cut off from the internet.
+    let has_authorities_of_its_own = region.starts_with("cn-") || region.contains("iso");
+    !endpoints.any() && !has_authorities_of_its_own
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use rustls::{
+        RootCertStore,
+        pki_types::{CertificateDer, pem::PemObject},
+    };
+
+    use super::*;
+
+    #[test]
+    fn the_roots_of_amazon_are_five_that_can_be_read() {
+        let mut roots = RootCertStore::empty();
+        for root in CertificateDer::pem_slice_iter(AMAZON_ROOTS) {
+            roots.add(root.unwrap()).unwrap();
+        }
+
+        assert_eq!(roots.len(), 5);
+    }
+
+    #[test]
+    fn only_aws_itself_is_trusted_by_the_roots_of_amazon() {
+        let given = |variables: &'static [(&str, &str)]| {
+            let find =
+                |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, url)| (*url).to_owned());
+            Endpoints::from_lookup(&find).unwrap()
+        };
+
+        assert!(is_signed_by_amazon(&given(&[]), "eu-west-1"));
+        assert!(is_signed_by_amazon(&given(&[]), "us-gov-east-1"));
+        assert!(!is_signed_by_amazon(&given(&[]), "cn-north-1"));
+        assert!(!is_signed_by_amazon(&given(&[]), "us-iso-east-1"));
+        assert!(!is_signed_by_amazon(
+            &given(&[("AWS_ENDPOINT_URL_SQS", "https://queues.example")]),
+            "eu-west-1"
+        ));
+    }
 }

@@ -7,7 +7,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use axum::Router;
 use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// The port of a single function that runs outside of Lambda, unless `PORT` says otherwise.
 const DEFAULT_PORT: u16 = 8000;
@@ -30,19 +31,23 @@ pub async fn serve(router: Router) -> Result<(), lambda_http::Error> {
 }
 
 /// Sends the log to standard output: lines of JSON in Lambda, text for people elsewhere. `BESPIN_LOG`, or
-/// else `RUST_LOG`, filters it; without them `info` and above. A second call changes nothing.
+/// else `RUST_LOG`, filters it, such as `warn,bespin_web=info`; without them `info` and above. A second call changes nothing.
+///
+/// The filter knows levels and targets. One that knows the fields of spans, too, would bring regular expressions along.
 pub fn init_logging() {
     let filter = ["BESPIN_LOG", "RUST_LOG"]
         .iter()
-        .find_map(|name| env::var(name).ok())
-        .and_then(|directives| EnvFilter::try_new(directives).ok())
-        .unwrap_or_else(|| EnvFilter::new("info"));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter);
+        .find_map(|name| env::var(name).ok().filter(|directives| !directives.is_empty()))
+        .and_then(|directives| directives.parse().ok())
+        .unwrap_or_else(|| Targets::new().with_default(Level::INFO));
+    let subscriber = tracing_subscriber::registry().with(filter);
+    let lines = tracing_subscriber::fmt::layer();
     // An error means that somebody has set up logging before, which is as good.
     let _ = if in_lambda() {
-        subscriber.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+        let lines = lines.json().flatten_event(true).with_current_span(true).with_span_list(false);
+        subscriber.with(lines).try_init()
     } else {
-        subscriber.with_ansi(io::stdout().is_terminal()).try_init()
+        subscriber.with(lines.with_ansi(io::stdout().is_terminal())).try_init()
     };
 }
 

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use axum::body::Bytes;
+use axum::{body::Bytes, http::HeaderMap};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -27,11 +27,23 @@ impl Client {
     pub(crate) async fn send(
         &self,
         actor: &Actor,
-        (method, path): (&str, &str),
+        route: (&str, &str),
         key: Option<String>,
         body: Bytes,
         status: u16,
     ) -> Bytes {
+        self.ask(actor, route, key, body, status).await.1
+    }
+
+    /// The same, with what the store did for it.
+    pub(crate) async fn ask(
+        &self,
+        actor: &Actor,
+        (method, path): (&str, &str),
+        key: Option<String>,
+        body: Bytes,
+        status: u16,
+    ) -> (HeaderMap, Bytes) {
         let idle = self.idle.lock().await.pop();
         let mut connection = match idle {
             Some(connection) => connection,
@@ -50,11 +62,12 @@ impl Client {
             request = request.header("idempotency-key", key);
         }
         let response = connection.send_request(request.body(Full::new(body)).unwrap()).await.unwrap();
-        let answered = response.status().as_u16();
-        let text = response.into_body().collect().await.unwrap().to_bytes();
+        let (parts, text) = response.into_parts();
+        let answered = parts.status.as_u16();
+        let text = text.collect().await.unwrap().to_bytes();
         assert_eq!(answered, status, "{method} {path}: {}", String::from_utf8_lossy(&text));
         self.idle.lock().await.push(connection);
-        text
+        (parts.headers, text)
     }
 
     /// The same for a body of JSON, and an answer of JSON.

@@ -1,6 +1,10 @@
 //! The table, as text, as JSON and as a picture.
 
-use std::{fmt::Write, fs, path::Path};
+use std::{
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde_json::{Value, json};
 
@@ -9,8 +13,10 @@ use serde_json::{Value, json};
 pub(crate) enum Goal {
     /// Ours by the floor, as rates.
     AtLeast(f64),
-    /// Ours by the floor, as times or sizes.
+    /// Ours by the floor, as times.
     AtMost(f64),
+    /// Ours alone, in its unit.
+    UpTo(f64),
 }
 
 /// One comparison.
@@ -32,6 +38,7 @@ impl Row {
         match self.goal {
             Goal::AtLeast(least) => self.ratio() >= least,
             Goal::AtMost(most) => self.ratio() <= most,
+            Goal::UpTo(most) => self.ours <= most,
         }
     }
 
@@ -39,6 +46,7 @@ impl Row {
         match self.goal {
             Goal::AtLeast(least) => format!(">= {least}"),
             Goal::AtMost(most) => format!("<= {most}"),
+            Goal::UpTo(most) => format!("<= {most} {}", self.unit),
         }
     }
 
@@ -68,14 +76,21 @@ pub(crate) fn print(rows: &[Row]) {
 }
 
 pub(crate) fn write(rows: &[Row]) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench");
-    fs::create_dir_all(&folder).unwrap();
+    let folder = folder();
     let table: Value = rows.iter().map(Row::json).collect();
     fs::write(folder.join("bench.json"), format!("{table:#}\n")).unwrap();
     fs::write(folder.join("bench.svg"), picture(rows)).unwrap();
 }
 
-/// A bar for each row: as long as its ratio, with a mark where the goal is.
+/// Where results are left.
+pub(crate) fn folder() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench");
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// A bar for each row: as long as its ratio, with a mark where the goal is. Of a goal in units the bar is the part of it that
+/// is used up.
 fn picture(rows: &[Row]) -> String {
     const LINE: usize = 26;
     const LEFT: f64 = 430.0;
@@ -87,7 +102,10 @@ fn picture(rows: &[Row]) -> String {
     );
     for (number, row) in rows.iter().enumerate() {
         let top = number * LINE + 10;
-        let (Goal::AtLeast(mark) | Goal::AtMost(mark), length) = (row.goal, row.ratio());
+        let (mark, length, told) = match row.goal {
+            Goal::AtLeast(mark) | Goal::AtMost(mark) => (mark, row.ratio(), format!("{:.2}", row.ratio())),
+            Goal::UpTo(most) => (1.0, row.ours / most, format!("{:.2} {}", row.ours, row.unit)),
+        };
         let colour = if row.is_met() { "#17703a" } else { "#b3261e" };
         let (bar, mark) = ((length * UNIT).min(360.0), LEFT + (mark * UNIT).min(360.0));
         let base = top + 14;
@@ -96,7 +114,7 @@ fn picture(rows: &[Row]) -> String {
             svg,
             "<text x=\"{}\" y=\"{base}\" text-anchor=\"end\">{}</text><rect x=\"{LEFT}\" y=\"{top}\" width=\"{bar:.1}\" \
              height=\"18\" fill=\"{colour}\"/><line x1=\"{mark:.1}\" x2=\"{mark:.1}\" y1=\"{top}\" y2=\"{bottom}\" \
-             stroke=\"black\" stroke-width=\"2\"/><text x=\"{:.1}\" y=\"{base}\">{length:.2}</text>",
+             stroke=\"black\" stroke-width=\"2\"/><text x=\"{:.1}\" y=\"{base}\">{told}</text>",
             LEFT - 8.0,
             escaped(&row.name),
             LEFT + bar + 6.0,
@@ -106,6 +124,6 @@ fn picture(rows: &[Row]) -> String {
     svg
 }
 
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

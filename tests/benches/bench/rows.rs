@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     bare::Bare,
+    functions::functions,
     report::{Goal, Row},
     stage::Stage,
     turns::{Task, Work, rates, timed, times},
@@ -25,7 +26,7 @@ pub(crate) struct Group {
     pub(crate) run: fn() -> BoxFuture<'static, Vec<Row>>,
 }
 
-pub(crate) const ALL: [Group; 8] = [
+pub(crate) const ALL: [Group; 9] = [
     Group { name: "tool echo, one caller", threads: 1, run: || Box::pin(echo()) },
     Group { name: "tool echo, many callers", threads: 2, run: || Box::pin(echo_of_many()) },
     Group { name: "replay", threads: 1, run: || Box::pin(replay()) },
@@ -34,11 +35,13 @@ pub(crate) const ALL: [Group; 8] = [
     Group { name: "brief", threads: 1, run: || Box::pin(brief()) },
     Group { name: "usage", threads: 1, run: || Box::pin(usage()) },
     Group { name: "scheduled", threads: 1, run: || Box::pin(scheduled()) },
+    // A Runtime API is another process than the function, so it may have a thread of its own.
+    Group { name: "functions", threads: 2, run: || Box::pin(functions()) },
 ];
 
-const INVOKE: (&str, &str) = ("POST", "/v1/tools/invoke");
+pub(crate) const INVOKE: (&str, &str) = ("POST", "/v1/tools/invoke");
 
-fn echo_body() -> Bytes {
+pub(crate) fn echo_body() -> Bytes {
     Bytes::from_static(br#"{"tool_name":"echo","payload":{"text":"hi"}}"#)
 }
 
@@ -134,7 +137,7 @@ fn daily(count: i64) -> Value {
     json!({"points": points})
 }
 
-async fn with_kpis(stage: &Stage, tenant: &Actor, kpis: usize, points: i64) {
+pub(crate) async fn with_kpis(stage: &Stage, tenant: &Actor, kpis: usize, points: i64) {
     let body = daily(points);
     for number in 0..kpis {
         let kpi = new_kpi(stage, tenant, &format!("KPI {number:03}")).await;

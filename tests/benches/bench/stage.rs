@@ -34,7 +34,7 @@ pub(crate) struct Stage {
 impl Stage {
     /// With its store in memory.
     pub(crate) async fn in_memory() -> Self {
-        Self::of(World::settings(), None).await
+        Self::of(World::open().await, None).await
     }
 
     /// With its store in files of a folder that goes in the end.
@@ -42,11 +42,11 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let settings =
             LocalSettings { storage: Storage::Folder(folder.path().to_owned()), ..World::settings() };
-        Self::of(settings, Some(folder)).await
+        Self::of(World::open_with(settings).await, Some(folder)).await
     }
 
-    async fn of(settings: LocalSettings, folder: Option<TempDir>) -> Self {
-        let world = World::open_with(settings).await;
+    /// Over a world whose store may be in a folder that goes in the end.
+    pub(crate) async fn of(world: World, folder: Option<TempDir>) -> Self {
         let client = Client::new(serve(&world).await);
         let store = bare_store(&world);
         Self { world, client, store, _folder: folder }

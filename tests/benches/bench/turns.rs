@@ -33,7 +33,7 @@ impl Work {
     }
 
     /// How often a second it is done by so many callers at once.
-    async fn rate(&self, callers: usize, lasts: Duration) -> f64 {
+    pub(crate) async fn rate(&self, callers: usize, lasts: Duration) -> f64 {
         let begun = Instant::now();
         let callers = (0..callers).map(|_| {
             let work = self.clone();
@@ -99,7 +99,7 @@ pub(crate) async fn timed<F: Future>(work: F) -> (F::Output, Duration) {
     (output, begun.elapsed())
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
