@@ -76,8 +76,8 @@ pub async fn handle(deps: &Deps, event: &Value, now: Timestamp) -> Result<Schedu
     }
     // Neither keeps the other from being done.
     let (walked, leases) = futures::join!(scheduler.all(), deps.metering.sweep_leases(now));
-    let scheduled = walked?.outcome()?;
-    Ok(Scheduled { leases: leases.map_err(SchedulerError::Leases)?, ..scheduled })
+    let briefs = walked?.outcome()?;
+    Ok(Scheduled { leases: leases.map_err(SchedulerError::Leases)?, ..briefs })
 }
 
 struct Scheduler<'a> {

@@ -117,7 +117,7 @@ mod tests {
         /// Whatever is read as an instant comes back as it was written.
         #[test]
         fn a_text_that_means_an_instant_comes_back_verbatim(
-            text in "202[0-9]-0[1-9]-[0-2][1-9]([Tt ](1[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]{1,7})?)?(Z|z|[+-]0[0-3](:?[03]0)?)?)?",
+            text in "202[0-9]-0[1-9]-(0[1-9]|1[0-9]|2[0-8])([Tt ](1[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]{1,7})?)?(Z|z|[+-]0[0-3](:?[03]0)?)?)?",
         ) {
             let at = parse_instant(&text).unwrap();
             let spelling = Spelling::of(&text);

@@ -193,9 +193,9 @@ impl Table {
                     add(Cost { round_trips: 1, write_units: units.unwrap_or_default(), ..Cost::default() });
                     return Ok(None);
                 }
-                Err(error) => match refused_put(error) {
-                    Ok(refused) => return Ok(Some(refused)),
-                    Err(error) => tries.again(failed_call(error)).await?,
+                Err(error) => match refused_put(&error) {
+                    Some(refused) => return Ok(Some(refused)),
+                    None => tries.again(failed_call(error)).await?,
                 },
             }
         }
@@ -292,15 +292,13 @@ impl Table {
     }
 }
 
-/// Reads a write that was not done because its condition was false; anything else comes back.
-fn refused_put<R>(error: SdkError<PutItemError, R>) -> Result<Refused, SdkError<PutItemError, R>> {
-    match error.as_service_error() {
-        Some(PutItemError::ConditionalCheckFailedException(failed)) => {
-            add(Cost { round_trips: 1, cancelled: 1, ..Cost::default() });
-            Ok(Refused { old: failed.item().cloned().map(Item::from_attributes) })
-        }
-        _ => Err(error),
-    }
+/// What stood in the way of a write that was not done because its condition was false.
+fn refused_put<R>(error: &SdkError<PutItemError, R>) -> Option<Refused> {
+    let PutItemError::ConditionalCheckFailedException(failed) = error.as_service_error()? else {
+        return None;
+    };
+    add(Cost { round_trips: 1, cancelled: 1, ..Cost::default() });
+    Some(Refused { old: failed.item().cloned().map(Item::from_attributes) })
 }
 
 fn failed_call<E, R>(error: SdkError<E, R>) -> CallFailure

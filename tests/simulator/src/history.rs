@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use bespin_primitives::{Date, Timestamp};
 use bespin_recording::LeaseTerms;
 
+/// By then all messages came home after the end, those that were held back, too.
+const SETTLED_SECONDS: i64 = 1_000;
+
 /// Everything that happens, drawn before it happens.
 #[derive(Debug, Clone, PartialEq)]
 pub struct History {
@@ -313,7 +316,8 @@ impl History {
             Wish::Brief { day, .. } | Wish::Job { day, .. } => Date::from_ymd_opt(2026, 2, day.into()),
             _ => None,
         });
-        let moments = self.rounds.iter().map(|round| round.now).chain([self.end()]);
+        let settled = self.end().plus_seconds(SETTLED_SECONDS);
+        let moments = self.rounds.iter().map(|round| round.now).chain([self.end(), settled]);
         let due = moments.flat_map(|now| (0..=2).map(move |days| now.minus_days(days).date()));
         asked.chain(due).collect()
     }

@@ -1,5 +1,7 @@
 //! The job: the brief of a date, and who hears of it (gateway.md 9).
 
+use std::collections::BTreeSet;
+
 use bespin_audit::AuditActor;
 use bespin_entitlements::{Capability, DailyLimits, SubscriptionStatus};
 use bespin_metering::{Counter, MeteredEvent};
@@ -218,8 +220,12 @@ async fn each_date_has_its_own_and_ids_grow() {
             ids.push(outbox(actor).await[0]["id"].as_u64().unwrap());
         }
     }
-    assert!(ids.is_sorted_by(|one, next| one < next), "{ids:?}");
-    assert!(*ids.last().unwrap() < 1 << 53);
+    for of_one in [0, 1] {
+        let of_tenant: Vec<u64> = ids.iter().copied().skip(of_one).step_by(2).collect();
+        assert!(of_tenant.is_sorted_by(|one, next| one < next), "{ids:?}");
+    }
+    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "{ids:?}");
+    assert!(ids.iter().all(|id| *id < 1 << 53));
     let dates: Vec<Value> = outbox(&admin).await.iter().map(|item| item["date"].clone()).collect();
     assert_eq!(dates, ["2026-01-30", "2026-01-29", "2026-01-31"], "newest first by creation");
 }
