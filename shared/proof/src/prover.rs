@@ -166,7 +166,9 @@ impl Prover {
                 let (count, problems) = sums.take_leased(row);
                 entries += count;
                 read(count);
-                problems.into_iter().for_each(|problem| proof.note(period, problem));
+                for problem in problems {
+                    proof.note(period, problem);
+                }
             }
             after = page.next;
             if after.is_none() {
