@@ -57,6 +57,7 @@ fn asked(operation: &str, body: &Value) -> Vec<(String, String)> {
     let one = |on: String| vec![(format!("dynamodb:{operation}"), on)];
     match operation {
         "GetItem" => one(rows(&body["Key"])),
+        "PutItem" => one(rows(&body["Item"])),
         "Query" => one(rows(&serde_json::json!({"pk": body["ExpressionAttributeValues"][":pk"]}))),
         "BatchGetItem" => {
             let tables = body["RequestItems"].as_object().into_iter().flat_map(|tables| tables.values());
@@ -122,6 +123,8 @@ mod tests {
                 "dynamodb:DeleteItem K#*",
             ]
         );
+        let put = json!({"Item": key("T#5ab#LEASE#1f")});
+        assert_eq!(told("PutItem", &put), ["dynamodb:PutItem T#<tenant>#LEASE#*"]);
         assert_eq!(
             told("BatchGetItem", &batch),
             ["dynamodb:BatchGetItem CATALOGUE", "dynamodb:BatchGetItem T#<tenant>#A#*"]

@@ -68,40 +68,6 @@ async fn used_today(actor: &Actor) -> u64 {
 }
 
 #[tokio::test]
-async fn a_call_under_a_lease_is_two_write_units_and_a_replay_none() {
-    let world = leasing().await;
-    let admin = busy_tenant(&world).await;
-
-    let call = echo(&admin, "one").send().await;
-    let replay = echo(&admin, "one").send().await;
-
-    assert_eq!(replay.text, call.text);
-    assert_eq!((call.cost().round_trips, call.cost().write_units, call.cost().read_units), (2, 2.0, 0.0));
-    assert_eq!(
-        (replay.cost().round_trips, replay.cost().write_units, replay.cost().read_units),
-        (2, 0.0, 2.0)
-    );
-}
-
-#[tokio::test]
-async fn all_that_a_hundred_calls_need_beside_is_less_than_half_a_unit_each() {
-    let world = leasing().await;
-    let admin = busy_tenant(&world).await;
-    let (mut units, mut round_trips) = (0.0, 0);
-
-    // 99 are left of the lease; the hundredth settles it and takes another one.
-    for number in 0..100 {
-        let reply = echo(&admin, &number.to_string()).send().await;
-        reply.expect(200);
-        units += reply.cost().write_units;
-        round_trips += reply.cost().round_trips;
-    }
-
-    assert!(units <= 100.0 * 2.4, "{units}");
-    assert!(round_trips <= 210, "{round_trips}");
-}
-
-#[tokio::test]
 async fn whoever_asks_sees_every_call_at_once() {
     let world = leasing().await;
     let admin = busy_tenant(&world).await;
@@ -180,48 +146,6 @@ async fn a_lease_ends_with_its_day_and_with_its_time() {
     assert_eq!(march["breakdown"][0]["raw_units"], 2);
     assert_eq!(world.ledger(&admin, "2026-02").await.len(), 2);
     assert_eq!(world.ledger(&admin, "2026-03").await.len(), 2);
-}
-
-/// A process dies after it wrote the record and before it wrote the entry.
-async fn died_in_between(world: &World, admin: &Actor) {
-    world.faults().stop_after(1);
-    assert_eq!(echo(admin, "unlucky").send().await.status, 503);
-}
-
-#[tokio::test]
-async fn a_call_whose_process_died_is_finished_by_its_repetition() {
-    let world = leasing().await;
-    let admin = busy_tenant(&world).await;
-    died_in_between(&world, &admin).await;
-    let other = another(&world);
-    let same = through(&other, &admin);
-
-    let first = echo(&same, "unlucky").send().await;
-    let second = echo(&same, "unlucky").send().await;
-
-    assert_eq!(request_id(&first), request_id(&second));
-    assert_eq!(listed(&same).await.iter().filter(|id| **id == request_id(&first)).count(), 1);
-    assert_eq!(used_today(&same).await, 3);
-    assert_eq!(other.assert_ledger_equals_counters(&same, "2026-02").await, 3);
-}
-
-#[tokio::test]
-async fn a_record_that_nothing_was_charged_for_counts_for_nothing_when_the_lease_is_over() {
-    let world = leasing().await;
-    let admin = busy_tenant(&world).await;
-    died_in_between(&world, &admin).await;
-    let other = another(&world);
-    let same = through(&other, &admin);
-    assert_eq!(used_today(&same).await, 2, "the call was not answered");
-
-    // Another body: the key was never used.
-    let first = same.invoke("unlucky", "echo", &json!({"text": "ho"})).send().await;
-    let second = same.invoke("unlucky", "echo", &json!({"text": "ho"})).send().await;
-
-    assert_eq!(first.expect(200)["result"]["echo"]["text"], "ho");
-    assert_eq!(request_id(&first), request_id(&second));
-    assert_eq!(used_today(&same).await, 3);
-    assert_eq!(other.assert_ledger_equals_counters(&same, "2026-02").await, 3);
 }
 
 #[tokio::test]
@@ -362,5 +286,91 @@ async fn pages_of_any_size_show_every_entry_once_newest_first_whoever_held_it() 
                 assert_eq!(listed, wanted, "seed {seed}, {limit} a page of {event:?}");
             }
         }
+    }
+}
+
+/// What counts on what a process remembers.
+mod cost {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_under_a_lease_is_two_write_units_and_a_replay_none() {
+        let world = leasing().await;
+        let admin = busy_tenant(&world).await;
+
+        let call = echo(&admin, "one").send().await;
+        let replay = echo(&admin, "one").send().await;
+
+        assert_eq!(replay.text, call.text);
+        assert_eq!((call.cost().round_trips, call.cost().write_units, call.cost().read_units), (2, 2.0, 0.0));
+        assert_eq!(
+            (replay.cost().round_trips, replay.cost().write_units, replay.cost().read_units),
+            (2, 0.0, 2.0)
+        );
+    }
+
+    #[tokio::test]
+    async fn all_that_a_hundred_calls_need_beside_is_less_than_half_a_unit_each() {
+        let world = leasing().await;
+        let admin = busy_tenant(&world).await;
+        let (mut units, mut round_trips) = (0.0, 0);
+
+        // 99 are left of the lease; the hundredth settles it and takes another one.
+        for number in 0..100 {
+            let reply = echo(&admin, &number.to_string()).send().await;
+            reply.expect(200);
+            units += reply.cost().write_units;
+            round_trips += reply.cost().round_trips;
+        }
+
+        assert!(units <= 100.0 * 2.4, "{units}");
+        assert!(round_trips <= 210, "{round_trips}");
+    }
+}
+
+/// What makes the store fail.
+mod deaths {
+    use super::*;
+
+    /// A process dies after it wrote the record and before it wrote the entry.
+    async fn died_in_between(world: &World, admin: &Actor) {
+        world.faults().stop_after(1);
+        assert_eq!(echo(admin, "unlucky").send().await.status, 503);
+    }
+
+    #[tokio::test]
+    async fn a_call_whose_process_died_is_finished_by_its_repetition() {
+        let world = leasing().await;
+        let admin = busy_tenant(&world).await;
+        died_in_between(&world, &admin).await;
+        let other = another(&world);
+        let same = through(&other, &admin);
+
+        let first = echo(&same, "unlucky").send().await;
+        let second = echo(&same, "unlucky").send().await;
+
+        assert_eq!(request_id(&first), request_id(&second));
+        assert_eq!(listed(&same).await.iter().filter(|id| **id == request_id(&first)).count(), 1);
+        assert_eq!(used_today(&same).await, 3);
+        assert_eq!(other.assert_ledger_equals_counters(&same, "2026-02").await, 3);
+    }
+
+    #[tokio::test]
+    async fn a_record_that_nothing_was_charged_for_counts_for_nothing_when_the_lease_is_over() {
+        let world = leasing().await;
+        let admin = busy_tenant(&world).await;
+        died_in_between(&world, &admin).await;
+        let other = another(&world);
+        let same = through(&other, &admin);
+        assert_eq!(used_today(&same).await, 2, "the call was not answered");
+
+        // Another body: the key was never used.
+        let first = same.invoke("unlucky", "echo", &json!({"text": "ho"})).send().await;
+        let second = same.invoke("unlucky", "echo", &json!({"text": "ho"})).send().await;
+
+        assert_eq!(first.expect(200)["result"]["echo"]["text"], "ho");
+        assert_eq!(request_id(&first), request_id(&second));
+        assert_eq!(used_today(&same).await, 3);
+        assert_eq!(other.assert_ledger_equals_counters(&same, "2026-02").await, 3);
     }
 }
