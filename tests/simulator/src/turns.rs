@@ -153,10 +153,12 @@ impl Over {
         Self { view, estimate, counted, is_late, is_charged, expires, runs }
     }
 
-    /// How much of `used` no admission let through: what goes beyond the estimate, and all where nothing was held any more.
+    /// How much of `used` no admission let through: what goes beyond the estimate, and all where nothing was held any more,
+    /// or what was held had counted in an earlier month.
     fn overshot(&self, of: fn(&Used) -> u64) -> u64 {
-        let Some((used, _)) = &self.counted else { return 0 };
-        let held = if self.is_late && !self.is_charged { 0 } else { of(&self.estimate) };
+        let Some((used, when)) = &self.counted else { return 0 };
+        let was_held = !self.is_late || self.is_charged && when.period() == self.expires.period();
+        let held = if was_held { of(&self.estimate) } else { 0 };
         of(used).saturating_sub(held)
     }
 
