@@ -79,11 +79,7 @@ async fn page(
     if listing.after.is_some() {
         return deps.metering.entries(access, listing).await;
     }
-    loop {
-        let page = deps.metering.entries(access, listing.clone());
-        let (page, lapsed) = futures::try_join!(page, deps.recorder.lapse(access, now))?;
-        if !lapsed {
-            return Ok(page);
-        }
-    }
+    let page = deps.metering.entries(access, listing.clone());
+    let (page, lapsed) = futures::try_join!(page, deps.recorder.lapse(access, now))?;
+    if lapsed { deps.metering.entries(access, listing).await } else { Ok(page) }
 }

@@ -21,12 +21,12 @@ async fn account(
     period: BillingPeriod,
     now: Timestamp,
 ) -> Result<Account, TableError> {
-    loop {
-        let account = deps.entitlements.account(access, period).await?;
-        if !account.usage.is_held() || !deps.recorder.lapse(access, now).await? {
-            return Ok(account);
-        }
+    let account = deps.entitlements.account(access, period).await?;
+    if !account.usage.is_held() || !deps.recorder.lapse(access, now).await? {
+        return Ok(account);
     }
+    // Others may hold something again already; what was used when this was asked is written down.
+    deps.entitlements.account(access, period).await
 }
 
 /// The day that is asked for, or the one of the call.

@@ -91,6 +91,13 @@ pub(crate) fn change(charge: &Charge, day: Date) -> Change {
     moves(charge, day).fold(Change::default(), |change, (attribute, amount)| change.add(&attribute, &amount))
 }
 
+/// That each counter is at most its ceiling.
+pub(crate) fn within(ceilings: &[(Counter, u64)]) -> Condition {
+    ceilings.iter().fold(Condition::default(), |condition, (counter, ceiling)| {
+        condition.and_at_most(&counter.attribute(), ceiling)
+    })
+}
+
 /// How several charges together move the counters, month by month: each month's row may be written once only.
 #[derive(Debug, Default)]
 pub(crate) struct Moves(BTreeMap<BillingPeriod, BTreeMap<String, i128>>);

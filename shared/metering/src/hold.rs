@@ -13,9 +13,12 @@ use bespin_table::{
     CommitError, Condition, CorruptItem, Item, Key, Query, Row, Slot, TableError, Transaction, keys,
 };
 
-use crate::{Charge, Counter, Lease, LedgerEntry, MeteredEvent, Metering, counter::Moves};
+use crate::{
+    Charge, Counter, Lease, LedgerEntry, MeteredEvent, Metering,
+    counter::{self, Moves},
+};
 
-/// How many holds that are over one call writes down at most.
+/// How many leases and holds are read at a time.
 const LAPSED_AT_A_TIME: usize = 100;
 
 /// What a turn holds of its tenant's plan.
@@ -114,10 +117,7 @@ impl PlanHold {
         for charge in &self.charges {
             moves.take(charge, self.from.date());
         }
-        let within = ceilings.iter().fold(Condition::default(), |condition, (counter, ceiling)| {
-            condition.and_at_most(&counter.attribute(), ceiling)
-        });
-        moves.write(transaction, tenant_id, &within)
+        moves.write(transaction, tenant_id, &counter::within(ceilings))
     }
 
     /// Adds to `transaction` that this is let go of. The slot is refused where somebody else did that.
@@ -163,37 +163,53 @@ impl PlanHold {
 
 impl Metering {
     /// Ends all leases of a tenant, and writes down what became of the holds whose time is over: each is posted, or free.
-    /// Whether there was any, so that what did not fit may fit now. One query, and one write for each hold.
+    /// Whether there was any, so that what did not fit may fit now, and what was read is old. One query for each hundred, and
+    /// one write for each hold.
     pub async fn lapse(
         &self,
         tenant: &impl TenantScope,
         now: Timestamp,
         random: &dyn Random,
     ) -> Result<bool, TableError> {
-        let tenant_id = tenant.tenant_id();
-        let over = Query::of(keys::holds_over_at(tenant_id, now)).limit(LAPSED_AT_A_TIME);
-        let over = self.table.query(over).await?.items;
-        let (leases, holds): (Vec<&Item>, Vec<&Item>) =
-            over.iter().partition(|item| keys::is_lease(item.sk()));
-        let leases = leases.into_iter().map(Lease::read).collect::<Result<Vec<_>, _>>()?;
-        self.settle_leases(tenant, &leases).await?;
-        for item in holds {
-            let hold = PlanHold::read(item)?;
-            let mut transaction = Transaction::new();
-            if hold.is_charged {
-                let PlanHold { turn_id, request_id, user_id, from, .. } = hold;
-                let posting = TurnPosting { turn_id, request_id, user_id, at: from };
-                hold.settle(&mut transaction, tenant_id, (&posting, &hold.charges), random);
-            } else {
-                hold.release(&mut transaction, tenant_id);
+        let range = keys::holds_over_at(tenant.tenant_id(), now);
+        let (mut were_any, mut after) = (false, None);
+        loop {
+            let page =
+                self.table.query(Query::of(range.clone()).limit(LAPSED_AT_A_TIME).after(after)).await?;
+            were_any |= !page.items.is_empty();
+            let (leases, holds): (Vec<&Item>, Vec<&Item>) =
+                page.items.iter().partition(|item| keys::is_lease(item.sk()));
+            let leases = leases.into_iter().map(Lease::read).collect::<Result<Vec<_>, _>>()?;
+            self.settle_leases(tenant, &leases).await?;
+            for item in holds {
+                self.let_lapse(tenant.tenant_id(), &PlanHold::read(item)?, random).await?;
             }
-            match self.table.commit(transaction).await {
-                // Refused means that somebody else let go of it meanwhile.
-                Ok(()) | Err(CommitError::Refused(_)) => {}
-                Err(CommitError::Table(error)) => return Err(error),
+            after = page.next;
+            if after.is_none() {
+                return Ok(were_any);
             }
         }
-        Ok(!over.is_empty())
+    }
+
+    async fn let_lapse(
+        &self,
+        tenant_id: TenantId,
+        hold: &PlanHold,
+        random: &dyn Random,
+    ) -> Result<(), TableError> {
+        let mut transaction = Transaction::new();
+        if hold.is_charged {
+            let PlanHold { turn_id, request_id, user_id, from, .. } = *hold;
+            let posting = TurnPosting { turn_id, request_id, user_id, at: from };
+            hold.settle(&mut transaction, tenant_id, (&posting, &hold.charges), random);
+        } else {
+            hold.release(&mut transaction, tenant_id);
+        }
+        match self.table.commit(transaction).await {
+            // Refused means that somebody else let go of it meanwhile.
+            Ok(()) | Err(CommitError::Refused(_)) => Ok(()),
+            Err(CommitError::Table(error)) => Err(error),
+        }
     }
 }
 

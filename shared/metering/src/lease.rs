@@ -14,8 +14,8 @@
 //! What is always true:
 //! - All that a lease can spend is held beforehand, so no limit is ever passed.
 //! - A call is answered when its entry stands in the lease. Entries have numbers without gaps, and the mark of the end
-//!   takes the first free one: an entry that comes later finds it and is not written, however late it comes and whatever
-//!   any clock says. So what is settled is all that was ever answered.
+//!   takes the first free one: an entry that comes later finds it and is not written, whatever any clock says. So what is
+//!   settled is all that was ever answered. The mark stands for eight days; no request lives that long.
 //! - Anybody may end any lease at any time. Clocks only decide when that is worth it: whoever reads what the tenant used
 //!   and whoever would be refused ends them all, so neither sees less room or less usage than there is.
 //! - A record without its entry (its process died in between) was not answered. Whoever repeats the call writes the entry
@@ -27,7 +27,10 @@ mod settle;
 use bespin_primitives::{LeaseId, Random, TenantId, Timestamp};
 use bespin_table::{Condition, CorruptItem, Item, Row, Slot, TableError, Transaction, keys};
 
-use crate::{Charge, Counter, LedgerEntry, MeteredEvent, Metering, counter::Moves};
+use crate::{
+    Charge, Counter, LedgerEntry, MeteredEvent, Metering,
+    counter::{self, Moves},
+};
 
 pub(crate) use block::Block;
 
@@ -97,10 +100,7 @@ impl Lease {
         transaction.put(mark, Condition::absent());
         let mut moves = Moves::default();
         moves.take(&self.charge, self.from.date());
-        let within = ceilings.iter().fold(Condition::default(), |condition, (counter, ceiling)| {
-            condition.and_at_most(&counter.attribute(), ceiling)
-        });
-        moves.write(transaction, tenant_id, &within)
+        moves.write(transaction, tenant_id, &counter::within(ceilings))
     }
 }
 

@@ -58,13 +58,10 @@ pub(crate) fn move_counters(
     at: Timestamp,
     ceilings: &[(Counter, u64)],
 ) -> Slot {
-    let within = ceilings.iter().fold(Condition::default(), |condition, (counter, ceiling)| {
-        condition.and_at_most(&counter.attribute(), ceiling)
-    });
     transaction.update(
         keys::usage(access.tenant_id(), at.period()),
         counter::change(charge, at.date()),
-        within,
+        counter::within(ceilings),
     )
 }
 

@@ -182,14 +182,13 @@ impl Enqueuing<'_> {
     async fn room(&mut self) -> Result<usize, RecordError> {
         let Some(allowance) = self.driver.allowance else { return Ok(0) };
         let Driver { recorder, access, now, .. } = self.driver;
-        loop {
-            let room = allowance.fitting(MAX_INSERTED as u64, &self.usage)?;
-            let is_enough = room == MAX_INSERTED as u64 || !self.usage.is_held();
-            if is_enough || !recorder.lapse(access, now).await? {
-                return Ok(usize::try_from(room).unwrap_or(MAX_INSERTED));
-            }
+        let mut room = allowance.fitting(MAX_INSERTED as u64, &self.usage)?;
+        let is_enough = room == MAX_INSERTED as u64 || !self.usage.is_held();
+        if !is_enough && recorder.lapse(access, now).await? {
             self.usage = recorder.look(access, None, now, []).await?.usage;
+            room = allowance.fitting(MAX_INSERTED as u64, &self.usage)?;
         }
+        Ok(usize::try_from(room).unwrap_or(MAX_INSERTED))
     }
 
     /// What becomes of the first candidates. At most one round trip, and none where enough is known of them.

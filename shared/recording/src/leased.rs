@@ -14,7 +14,7 @@ use bespin_metering::{
 use bespin_primitives::{Credits, RequestId, TenantId, Timestamp};
 use bespin_table::{CommitError, Condition, Item, TableError, Transaction};
 
-use crate::{Claim, RecordError, Recorder, Recording};
+use crate::{Claim, RecordError, Recorder, Recording, recorder::Kept};
 
 /// For how many tenants and events a process remembers leases before it lets go of those that are over.
 const REMEMBERED: usize = 1_000;
@@ -182,8 +182,10 @@ impl Leases {
         let seconds = i64::from(self.terms.seconds);
         if pools.len() >= REMEMBERED {
             // What is left of them is settled by whoever misses it.
-            pools.retain(|_, pool| call.now < pool.last_call.plus_seconds(seconds) || !pool.free.is_empty());
-            pools.values_mut().for_each(|pool| pool.free.retain(|held| call.now < held.lease.until));
+            pools.retain(|_, pool| {
+                pool.free.retain(|held| call.now < held.lease.until);
+                !pool.free.is_empty() || call.now < pool.last_call.plus_seconds(seconds)
+            });
         }
         let Some(pool) = pools.get_mut(&call.owner()) else {
             return Found { held: None, is_busy: false, useless: Vec::new() };
@@ -317,19 +319,20 @@ impl Recorder {
         let mut record = call.claim.record(call.request_id, &text, call.now);
         place.write(&mut record, &entry);
         self.remember(call.claim);
-        while let Some(refused) =
-            self.table.put(record.clone(), Condition::absent_or_expired(call.now)).await?
-        {
+        let free = || Condition::absent_or_expired(call.now);
+        while let Some(refused) = self.table.put(record.clone(), free()).await? {
             let old = refused.old.as_ref();
             let request_id = old.map(|old| old.get("request_id")).transpose().map_err(TableError::from)?;
             if request_id == Some(call.request_id) {
                 // Ours: its reply was lost.
                 break;
             }
-            if let Some(earlier) = self.replay(call.claim, old, call.now).await? {
-                return Ok(Spent::Replayed(earlier));
+            match self.kept(call.claim, old, call.now).await? {
+                Kept::Answer(earlier) => return Ok(Spent::Replayed(earlier)),
+                Kept::Nothing => return Err(TableError::Contended.into()),
+                // It is gone, so somebody gets the key.
+                Kept::Void => {}
             }
-            // The one that was there counts for nothing and is gone.
         }
         match self.metering.append(place, &entry).await? {
             Appended::Counts => Ok(Spent::Charged),

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use bespin_access::TenantAccess;
 use bespin_entitlements::{Admission, EntitlementError, admit};
-use bespin_metering::{LeasePlace, Metering, Posting, Usage, post};
+use bespin_metering::{Metering, Posting, Usage, post};
 use bespin_primitives::{BillingPeriod, Clock, Random, RequestId, Timestamp};
 use bespin_table::{
     CommitError, Condition, Item, Key, Slot, StoredText, Table, TableError, Transaction, keys,
@@ -14,6 +14,9 @@ use quick_cache::sync::Cache;
 use crate::{
     Claim, Earlier, LeaseTerms, RecordError, idempotency::expiry, leased::Leases, refused::RefusedCharges,
 };
+
+/// How often a recording is tried while what stands in its way goes away. Others may hold something again at once.
+const ATTEMPTS: u32 = 32;
 
 /// How many recently used idempotency keys a process remembers.
 const REMEMBERED_KEYS: usize = 50_000;
@@ -64,6 +67,17 @@ pub enum Look {
     First,
     /// Only where a replay or a refusal is likely. Acting is mere computing, and the transaction finds out.
     IfInDoubt,
+}
+
+/// What the record of a key says.
+#[derive(Debug)]
+pub(crate) enum Kept {
+    /// The same request was answered before, with this text.
+    Answer(String),
+    /// Nothing was charged for its answer, which was never given. The record is removed.
+    Void,
+    /// There is none that counts.
+    Nothing,
 }
 
 /// What a look before acting found.
@@ -268,25 +282,38 @@ impl Recorder {
         Ok((replay, found))
     }
 
-    /// What was answered under a key, by its record. An answer that nothing was charged for is none.
-    pub(crate) async fn replay(
+    /// What was answered under a key, by its record; `None` where the key is free to act under.
+    async fn replay(
         &self,
         claim: &Claim,
         record: Option<&Item>,
         now: Timestamp,
     ) -> Result<Option<String>, RecordError> {
+        match self.kept(claim, record, now).await? {
+            Kept::Answer(answer) => Ok(Some(answer)),
+            Kept::Nothing | Kept::Void => Ok(None),
+        }
+    }
+
+    /// What the record of a key says.
+    pub(crate) async fn kept(
+        &self,
+        claim: &Claim,
+        record: Option<&Item>,
+        now: Timestamp,
+    ) -> Result<Kept, RecordError> {
         let record = record.filter(|record| !record.is_expired_at(now));
         if let Some(record) = record
             && self.is_void(record).await?
         {
-            return Ok(None);
+            return Ok(Kept::Void);
         }
         match claim.earlier(record, now)? {
-            None => Ok(None),
+            None => Ok(Kept::Nothing),
             Some(Earlier::OtherBody(conflict)) => Err(conflict.into()),
             Some(Earlier::Answered(stored)) => {
                 let tenant_id = claim.tenant_id();
-                Ok(Some(self.table.whole_text(tenant_id, stored).await?))
+                Ok(Kept::Answer(self.table.whole_text(tenant_id, stored).await?))
             }
         }
     }
@@ -343,7 +370,7 @@ impl Recorder {
             return self.refuse_untried(access, admission, claimed, now).await;
         }
         let mut tried = self.table.commit(transaction).await;
-        loop {
+        for _ in 0..ATTEMPTS {
             let refusals = match tried {
                 Ok(()) => {
                     if let Some(charged) = charge {
@@ -357,15 +384,12 @@ impl Recorder {
             if let Some((slot, claim)) = answer
                 && refusals.of(slot).is_some()
             {
-                let record = refusals.old(slot);
-                if let Some(earlier) = self.replay(claim, record, now).await? {
-                    return Ok(Outcome::Replayed(earlier));
-                }
-                if record.map(LeasePlace::read).transpose().map_err(TableError::from)?.flatten().is_none() {
+                match self.kept(claim, refusals.old(slot), now).await? {
+                    Kept::Answer(earlier) => return Ok(Outcome::Replayed(earlier)),
                     // The record stood in the way and yet tells nothing: it ended between two clocks.
-                    return Err(TableError::Contended.into());
+                    Kept::Nothing => return Err(TableError::Contended.into()),
+                    Kept::Void => {}
                 }
-                // It counted for nothing and is gone.
                 tried = self.table.commit_again(refusals).await;
                 continue;
             }
@@ -381,12 +405,13 @@ impl Recorder {
                 // The store says no and the same numbers say yes: never let that through.
                 Ok(()) => TableError::Contended.into(),
             };
-            // What turns held until a moment ago may be enough. Each time some of it is gone, so this ends.
+            // What others held until a moment ago may be enough.
             if !(is_held && self.lapse(access, now).await?) {
                 return Err(refused);
             }
             tried = self.table.commit_again(refusals).await;
         }
+        Err(TableError::Contended.into())
     }
 
     /// A charge that no usage lets through: the counters are read only to tell what was used.

@@ -1,8 +1,10 @@
 //! `make growth`: what a request costs as things grow, in microseconds, calls of the store and its units. Flat lines are the
 //! goal. Prints a table; leaves `target/bench/growth.json` and `target/bench/growth.svg`.
 //!
-//! `ROWS=<text>` measures only the panels with this text in their names. The points of a panel take turns, so that whatever slows the machine slows all of them, and what the store did is told by
+//! The points of a panel take turns, so that whatever slows the machine slows all of them, and what the store did is told by
 //! the same answers that are timed.
+//!
+//! `ROWS=<text>` measures only the panels with this text in their names.
 
 mod chart;
 

@@ -8,15 +8,18 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use bespin_access::TenantAccess;
+use bespin_embedded::Fault;
 use bespin_fn_daily_brief_scheduler::Scheduled;
 use bespin_local::LocalSettings;
 use bespin_metering::{Lease, LeasePlace, LedgerEntry, LedgerListing, MeteredEvent, Metering, Posting, post};
 use bespin_primitives::{Credits, OsRandom, Random, RequestId, SeededRandom, Usd};
 use bespin_recording::LeaseTerms;
-use bespin_table::Transaction;
+use bespin_table::{Transaction, counted};
 use bespin_testing::StoppedClock;
 use bespin_tests::{Actor, Reply, Request, World, noon};
 use serde_json::{Value, json};
+
+use crate::at_once;
 
 /// Leases of up to a hundred calls and half of what limits leave.
 const TERMS: LeaseTerms = LeaseTerms { calls: 100, seconds: 10, share: 2, least: 2 };
@@ -84,6 +87,22 @@ async fn whoever_asks_sees_every_call_at_once() {
     calls.reverse();
     assert_eq!(listed[..5], calls);
     assert_eq!(world.assert_ledger_equals_counters(&admin, "2026-02").await, 7);
+}
+
+#[tokio::test]
+async fn many_who_look_at_once_settle_a_lease_once() {
+    let world = leasing().await;
+    let admin = busy_tenant(&world).await;
+    let processes = [another(&world), another(&world), another(&world)];
+
+    let looks = processes.iter().map(|process| through(process, &admin).get("/v1/billing/usage"));
+    let seen = at_once(looks).await;
+
+    for reply in seen {
+        assert_eq!(reply.expect(200)["breakdown"][0]["raw_units"], 2);
+    }
+    assert!(!world.usage(&admin, "2026-02").await.is_held());
+    assert_eq!(world.assert_ledger_equals_counters(&admin, "2026-02").await, 2);
 }
 
 #[tokio::test]
@@ -326,6 +345,30 @@ mod cost {
         assert!(units <= 100.0 * 2.4, "{units}");
         assert!(round_trips <= 210, "{round_trips}");
     }
+
+    #[tokio::test]
+    async fn a_lease_of_a_hundred_calls_is_taken_for_6_units_and_settled_for_18() {
+        let world = World::unhurried().await;
+        let admin = world.tenant().await;
+        let access = admin.access().await;
+        let deps = world.deps();
+        let catalogue = deps.entitlements.catalogue().await.unwrap();
+        let event = MeteredEvent::ToolInvocation;
+        let charge = catalogue.events[event.key()].charge(event, 100).unwrap();
+        let lease = Lease::new(charge, noon(), 10, &OsRandom);
+        let mut transaction = Transaction::new();
+        lease.take(&mut transaction, access.tenant_id(), &[]);
+
+        let (_, taken) = counted(deps.table.commit(transaction)).await;
+        for number in 0..100 {
+            let place = LeasePlace { lease: lease.id, number };
+            deps.metering.append(place, &entry_of(&access, event)).await.unwrap();
+        }
+        let (_, settled) = counted(deps.metering.settle_leases(&access, &[lease])).await;
+
+        assert_eq!((taken.round_trips, taken.write_units, taken.read_units), (1, 6.0, 0.0));
+        assert_eq!((settled.round_trips, settled.write_units, settled.read_units), (2, 18.0, 9.0));
+    }
 }
 
 /// What makes the store fail.
@@ -372,5 +415,23 @@ mod deaths {
         assert_eq!(request_id(&first), request_id(&second));
         assert_eq!(used_today(&same).await, 3);
         assert_eq!(other.assert_ledger_equals_counters(&same, "2026-02").await, 3);
+    }
+
+    #[tokio::test]
+    async fn a_reply_that_is_lost_charges_the_call_once() {
+        let world = leasing().await;
+        let admin = busy_tenant(&world).await;
+
+        // Of the record; of the record and the entry.
+        for lost in [1, 2] {
+            world.faults().times("PutItem", Fault::ReplyLost, lost);
+            let call = echo(&admin, &lost.to_string()).send().await;
+            let replay = echo(&admin, &lost.to_string()).send().await;
+            assert_eq!(request_id(&call), request_id(&replay));
+            assert_eq!(world.faults().pending(), 0);
+        }
+
+        assert_eq!(used_today(&admin).await, 4);
+        assert_eq!(world.assert_ledger_equals_counters(&admin, "2026-02").await, 4);
     }
 }

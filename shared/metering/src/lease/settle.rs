@@ -80,20 +80,19 @@ impl Metering {
         }
     }
 
-    /// Settles the leases of all tenants that were over before an instant and that nobody missed since. How many.
+    /// Settles the leases of all tenants that were over before an instant and that nobody missed since. How many. One that
+    /// cannot be settled keeps no other from it; the last such failure is told at the end.
     pub async fn sweep_leases(&self, before: Timestamp) -> Result<usize, TableError> {
-        let mut settled = 0;
+        let (mut settled, mut failure) = (0, None);
         for range in keys::leases_over_before(before) {
             let mut after = None;
             loop {
                 let query = Query::of(range.clone()).limit(SWEPT_AT_A_TIME).after(after);
                 let page = self.table.query(query).await?;
                 for mark in &page.items {
-                    let (tenant_id, until) = (mark.get("tenant_id")?, mark.get("until")?);
-                    let key = keys::lease(tenant_id, until, mark.get("lease")?);
-                    if let Some(row) = self.table.get(key).await? {
-                        self.settle(tenant_id, &[Lease::read(&row)?]).await?;
-                        settled += 1;
+                    match self.settle_marked(mark).await {
+                        Ok(was_open) => settled += usize::from(was_open),
+                        Err(error) => failure = Some(error),
                     }
                 }
                 after = page.next;
@@ -102,7 +101,17 @@ impl Metering {
                 }
             }
         }
-        Ok(settled)
+        failure.map_or(Ok(settled), Err)
+    }
+
+    /// Settles the lease that a mark tells of; whether it was still there.
+    async fn settle_marked(&self, mark: &Item) -> Result<bool, TableError> {
+        let (tenant_id, until) = (mark.get("tenant_id")?, mark.get("until")?);
+        let Some(row) = self.table.get(keys::lease(tenant_id, until, mark.get("lease")?)).await? else {
+            return Ok(false);
+        };
+        self.settle(tenant_id, &[Lease::read(&row)?]).await?;
+        Ok(true)
     }
 }
 
