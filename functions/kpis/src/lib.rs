@@ -10,7 +10,7 @@ pub use api::api;
 use axum::Router;
 use bespin_edge::Deps;
 use bespin_web::describe::router;
-pub use ingest::parse as parse_points;
+pub use ingest::{Sent as SentPoints, parse as parse_points};
 
 /// Serves the routes of this function.
 pub fn routes(deps: Deps) -> Router {

@@ -14,9 +14,9 @@ use serde_json::{Map, Value};
 
 use crate::arrival::{Arrival, MAX_BODY_BYTES};
 use crate::describe::{Place, Sketch};
-use crate::field_fault::{FieldFault, Loc, Step};
+use crate::field_fault::{FieldFault, Loc};
 use crate::fields::{Body, Content, Fields};
-use crate::json::{self, NonFinite};
+use crate::json::NonFinite;
 use crate::problem::Problem;
 
 /// The longest idempotency key, in code points (gateway.md 4).
@@ -82,17 +82,19 @@ impl Call {
         if !self.is_json() {
             return Ok(Body(Content::Text));
         }
+        Body::parse(self.text()?, non_finite)
+    }
+
+    /// The body as text, where it was sent as JSON: for who reads it in a way of their own first. `None` also for what
+    /// [`Call::json`] would refuse before it parses.
+    pub fn json_text(&self) -> Option<&str> {
+        if self.sketch.is_none() && self.is_json() { self.text().ok() } else { None }
+    }
+
+    /// The body without a byte order mark, which is not part of the text (RFC 8259, 8.1).
+    fn text(&self) -> Result<&str, Problem> {
         let text = str::from_utf8(&self.body).map_err(|_| Problem::unreadable_body())?;
-        // A byte order mark is not part of the text (RFC 8259, 8.1).
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        json::parse(text, non_finite).map(|value| Body(Content::Json(value))).map_err(|fault| {
-            let loc = [Step::from("body"), Step::from(fault.offset)];
-            let reason = fault.message;
-            FieldFault::new("json_invalid", loc, format!("JSON decode error: {reason}"))
-                .with_input(&Value::Object(Map::new()))
-                .with_bound("error", reason)
-                .into()
-        })
+        Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
     }
 
     fn is_json(&self) -> bool {

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use crate::describe::{Place, Shape, Sketch};
-use crate::field_fault::{Faults, FieldFault, Loc};
+use crate::field_fault::{Faults, FieldFault, Loc, Step};
+use crate::json::{self, NonFinite};
 use crate::problem::Problem;
 use crate::read::{Input, Read};
 
@@ -26,6 +27,22 @@ pub(crate) enum Content {
 }
 
 impl Body {
+    /// The body of this text, as [`Call::json_with_non_finite`](crate::Call::json_with_non_finite) reads it.
+    pub fn of_json(text: &str) -> Result<Self, Problem> {
+        Self::parse(text, NonFinite::Kept)
+    }
+
+    pub(crate) fn parse(text: &str, non_finite: NonFinite) -> Result<Self, Problem> {
+        json::parse(text, non_finite).map(|value| Self(Content::Json(value))).map_err(|fault| {
+            let loc = [Step::from("body"), Step::from(fault.offset)];
+            let reason = fault.message;
+            FieldFault::new("json_invalid", loc, format!("JSON decode error: {reason}"))
+                .with_input(&Value::Object(Map::new()))
+                .with_bound("error", reason)
+                .into()
+        })
+    }
+
     /// The value sent; `None` without a body, and where the content type is not JSON.
     pub fn value(&self) -> Option<&Value> {
         match &self.0 {

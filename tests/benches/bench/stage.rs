@@ -116,25 +116,30 @@ impl Stage {
 
     /// Does what the hourly rule and the Lambda behind its queue do, once. How many messages there were.
     pub(crate) async fn run_schedule(&self, now: Timestamp) -> usize {
-        self.world.schedule(&Value::Null, now).await.unwrap();
-        let begun = Instant::now();
-        let clock = || now.plus_millis(u64::try_from(begun.elapsed().as_millis()).unwrap());
-        self.world.work_off_briefs_at(clock).await
+        run_schedule(&self.world, now).await
     }
 
-    /// What the store is asked for by that, and how many of the writes it refused.
+    /// What the store is asked for by that in another process over the same store, and how many of the writes it refused.
     pub(crate) async fn asked_by_schedule(&self, now: Timestamp) -> (Vec<Call>, usize) {
+        let other = self.world.another(Arc::new(SystemClock), Arc::new(OsRandom));
         let calls: Arc<Mutex<Vec<Call>>> = Arc::default();
         let kept = Arc::clone(&calls);
-        self.world.faults().sabotage(move |operation: &str, body: &mut Value| {
+        other.faults().sabotage(move |operation: &str, body: &mut Value| {
             kept.lock().unwrap().push(Call { operation: operation.to_owned(), body: body.clone() });
         });
-        let (_, cost) = counted(self.run_schedule(now)).await;
+        let (_, cost) = counted(run_schedule(&other, now)).await;
         let calls = calls.lock().unwrap().clone();
         // Queues are no part of the table.
         let calls = calls.into_iter().filter(|call| call.body.get("QueueUrl").is_none()).collect();
         (calls, usize::try_from(cost.cancelled).unwrap())
     }
+}
+
+async fn run_schedule(world: &World, now: Timestamp) -> usize {
+    world.schedule(&Value::Null, now).await.unwrap();
+    let begun = Instant::now();
+    let clock = || now.plus_millis(u64::try_from(begun.elapsed().as_millis()).unwrap());
+    world.work_off_briefs_at(clock).await
 }
 
 async fn serve(world: &World) -> SocketAddr {
