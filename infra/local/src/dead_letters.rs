@@ -94,7 +94,7 @@ mod tests {
         let embedded = Embedded::open_in_memory().unwrap();
         let client = sqs_client(&embedded.connection());
         let url = queues::create(&client, queues::BRIEF_RUNS).await.unwrap();
-        let queue: Queue<Value> = Queue::new(client.clone(), &url);
+        let queue: Queue<Value> = Queue::new(client.clone(), &*url);
         queue.send(&json!({"tenant_id": "t"})).await.unwrap();
         let source = EventSource::new(client.clone(), &url);
         let messages = source.receive(0).await.unwrap();

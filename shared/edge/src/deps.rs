@@ -1,5 +1,6 @@
 //! The joined parts.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
@@ -19,7 +20,7 @@ use bespin_observation::{Observation, Stores};
 use bespin_payments::Payments;
 use bespin_policies::Policies;
 use bespin_primitives::{Clock, OsRandom, Random, SystemClock};
-use bespin_queue::{Queue, sqs_client};
+use bespin_queue::{Queue, Sqs};
 use bespin_recording::Recorder;
 use bespin_schedule::Schedules;
 use bespin_table::Table;
@@ -29,10 +30,22 @@ use bespin_webhooks::{Guard, Outbox, Sender, SystemResolver, Webhooks};
 
 use crate::{Settings, SettingsError};
 
-/// Everything a function may need. Cloning is cheap: all clones share their caches, so that in one process every
-/// change shows in the next call.
+/// Everything a function may need. A clone is another handle to the same parts and their caches, so that in one process
+/// every change shows in the next call.
 #[derive(Debug, Clone)]
-pub struct Deps {
+pub struct Deps(Arc<Parts>);
+
+impl Deref for Deps {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// The parts that are joined in [`Deps`].
+#[derive(Debug, Clone)]
+pub struct Parts {
     /// The one table.
     pub table: Table,
     /// Who may do what.
@@ -126,7 +139,8 @@ impl Deps {
         let kpis = Kpis::new(table.clone());
         let briefs = Briefs::new(table.clone());
         let notifications = Notifications::new(table.clone());
-        let webhooks = webhooks(queues, &settings, &table, &notifications, &random);
+        let sqs = Sqs::over(queues);
+        let webhooks = webhooks(sqs.clone(), &settings, &table, &notifications, &random);
         let daily_brief = DailyBrief::new(
             briefs.clone(),
             kpis.clone(),
@@ -135,8 +149,7 @@ impl Deps {
             Arc::clone(&recorder),
             Arc::clone(&entitlements),
         );
-        let brief_queue =
-            settings.brief_runs_queue_url.as_ref().map(|url| Queue::new(sqs_client(queues), url));
+        let brief_queue = settings.brief_runs_queue_url.as_deref().map(|url| Queue::new(sqs.clone(), url));
         let daily_brief = match &brief_queue {
             Some(queue) => daily_brief.with_queue(queue.clone(), INLINE_STEPS),
             None => daily_brief,
@@ -155,7 +168,7 @@ impl Deps {
             notifications: notifications.clone(),
             conversations: conversations.clone(),
         };
-        Self {
+        Self(Arc::new(Parts {
             observation: Observation::new(stores, settings.console_may_scan),
             api_keys: ApiKeys::new(table.clone(), Arc::clone(&access)),
             access,
@@ -180,19 +193,27 @@ impl Deps {
             settings: Arc::new(settings),
             failures,
             table,
-        }
+        }))
+    }
+
+    /// The same with some parts exchanged.
+    #[must_use]
+    pub fn with(&self, exchange: impl FnOnce(&mut Parts)) -> Self {
+        let mut parts = Parts::clone(self);
+        exchange(&mut parts);
+        Self(Arc::new(parts))
     }
 }
 
 fn webhooks(
-    queues: &Connection,
+    sqs: Sqs,
     settings: &Settings,
     table: &Table,
     notifications: &Notifications,
     random: &Arc<dyn Random>,
 ) -> Webhooks {
     let guard = Guard { allow_loopback: settings.webhooks_allow_loopback };
-    let queue = settings.outbox_queue_url.as_ref().map(|url| Queue::new(sqs_client(queues), url));
+    let queue = settings.outbox_queue_url.as_deref().map(|url| Queue::new(sqs, url));
     Webhooks::new(
         table.clone(),
         notifications.clone(),

@@ -13,7 +13,7 @@ mod settings;
 pub mod shapes;
 
 pub use credentials::{new_api_key, overlap_seconds};
-pub use deps::{Deps, Edge};
+pub use deps::{Deps, Edge, Parts};
 pub use page::cursor;
 pub use place::{CONTROL_PLANE, Named, Place};
 pub use settings::{InviteToken, Settings, SettingsError, daily_limit_ceiling};

@@ -1,8 +1,7 @@
 use aws_lambda_events::event::sqs::SqsMessage;
-use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::MessageAttributeValue;
 
-use crate::QueueError;
+use crate::{QueueError, Sqs};
 
 /// How often a message is tried before it goes to the dead letters: the `maxReceiveCount` of every queue's redrive
 /// policy.
@@ -15,14 +14,14 @@ const MAX_REASON: usize = 1000;
 /// `message_id`, which a redrive policy alone would not tell.
 #[derive(Debug, Clone)]
 pub struct DeadLetters {
-    client: Client,
+    sqs: Sqs,
     url: String,
 }
 
 impl DeadLetters {
     /// Those of the queue at `queue_url`.
-    pub(crate) fn of(client: Client, queue_url: &str) -> Self {
-        Self { client, url: Self::name(queue_url) }
+    pub(crate) fn of(sqs: Sqs, queue_url: &str) -> Self {
+        Self { sqs, url: Self::name(queue_url) }
     }
 
     /// The name, or the address, of the dead letters of a queue by its name or address.
@@ -48,7 +47,8 @@ impl DeadLetters {
             value.map_err(|error| QueueError::NotSerializable(error.to_string()))
         };
         let mut send = self
-            .client
+            .sqs
+            .client()
             .send_message()
             .queue_url(&self.url)
             .message_attributes("reason", text(&kept(reason))?);

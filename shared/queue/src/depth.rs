@@ -22,8 +22,8 @@ impl<M: Serialize + DeserializeOwned> Queue<M> {
     /// How full the queue and its dead letters are. Two round trips; nothing is received, so nothing changes.
     pub async fn depth(&self) -> Result<Depth, QueueError> {
         let (own, dead) = (self.url(), DeadLetters::name(self.url()));
-        let [waiting, taken, held_back] = figures(&self.client, own).await?;
-        let [dead, taken_dead, _] = figures(&self.client, &dead).await?;
+        let [waiting, taken, held_back] = figures(self.sqs.client(), own).await?;
+        let [dead, taken_dead, _] = figures(self.sqs.client(), &dead).await?;
         let name = own.rsplit('/').next().unwrap_or_default().to_owned();
         Ok(Depth { name, waiting, taken, held_back, dead: dead.saturating_add(taken_dead) })
     }

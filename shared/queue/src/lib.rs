@@ -14,7 +14,7 @@ mod error;
 mod queue;
 
 pub use batch::handle_batch;
-pub use client::sqs_client;
+pub use client::{Sqs, sqs_client};
 pub use dead_letters::{DeadLetters, MAX_RECEIVES};
 pub use depth::Depth;
 pub use error::QueueError;

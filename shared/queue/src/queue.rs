@@ -1,13 +1,13 @@
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{DeadLetters, QueueError};
+use crate::{DeadLetters, QueueError, Sqs};
 
 /// The longest SQS holds a message back.
 const MAX_DELAY_SECONDS: u32 = 900;
@@ -26,8 +26,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// A standard queue of messages of the type `M`. A clone is another handle to it.
 pub struct Queue<M> {
-    pub(crate) client: Client,
-    url: String,
+    pub(crate) sqs: Sqs,
+    url: Arc<str>,
     messages: PhantomData<fn() -> M>,
 }
 
@@ -47,9 +47,9 @@ struct Outgoing<M> {
 }
 
 impl<M: Serialize + DeserializeOwned> Queue<M> {
-    /// The queue at `url`, reached through `client`.
-    pub fn new(client: Client, url: impl Into<String>) -> Self {
-        Self { client, url: url.into(), messages: PhantomData }
+    /// The queue at `url`.
+    pub fn new(sqs: impl Into<Sqs>, url: impl Into<Arc<str>>) -> Self {
+        Self { sqs: sqs.into(), url: url.into(), messages: PhantomData }
     }
 
     /// The address SQS knows the queue by.
@@ -59,7 +59,7 @@ impl<M: Serialize + DeserializeOwned> Queue<M> {
 
     /// Where its messages end that nothing can be done with.
     pub fn dead_letters(&self) -> DeadLetters {
-        DeadLetters::of(self.client.clone(), &self.url)
+        DeadLetters::of(self.sqs.clone(), &self.url)
     }
 
     /// Sends a message, to be received as soon as the queue allows.
@@ -106,7 +106,7 @@ impl<M: Serialize + DeserializeOwned> Queue<M> {
     }
 
     async fn send_body(&self, body: String, delay_seconds: Option<i32>) -> Result<(), QueueError> {
-        let send = self.client.send_message().queue_url(&self.url).message_body(body);
+        let send = self.sqs.client().send_message().queue_url(&*self.url).message_body(body);
         send.set_delay_seconds(delay_seconds).send().await.map_err(|error| QueueError::from_sdk(&error))?;
         Ok(())
     }
@@ -135,7 +135,7 @@ impl<M: Serialize + DeserializeOwned> Queue<M> {
 
     /// One call; the SDK tries again where the call as a whole fails. Returns the entries that failed.
     async fn attempt(&self, batch: &[Outgoing<M>]) -> Result<Vec<BatchResultErrorEntry>, QueueError> {
-        let mut call = self.client.send_message_batch().queue_url(&self.url);
+        let mut call = self.sqs.client().send_message_batch().queue_url(&*self.url);
         for (index, outgoing) in batch.iter().enumerate() {
             let entry = SendMessageBatchRequestEntry::builder()
                 .id(index.to_string())
@@ -191,7 +191,7 @@ impl<M> Outgoing<M> {
 
 impl<M> Clone for Queue<M> {
     fn clone(&self) -> Self {
-        Self { client: self.client.clone(), url: self.url.clone(), messages: PhantomData }
+        Self { sqs: self.sqs.clone(), url: self.url.clone(), messages: PhantomData }
     }
 }
 

@@ -72,7 +72,8 @@ async fn with_queue(world: &World, steps: usize) -> (Deps, Router, String) {
     settings.brief_runs_queue_url = Some(url.clone());
     let mut deps = Deps::new(&connection, settings, Arc::new(SystemClock), Arc::new(OsRandom));
     if steps != INLINE_STEPS {
-        deps.daily_brief = deps.daily_brief.clone().with_queue(Queue::new(client, &url), steps);
+        let queue = Queue::new(client, &*url);
+        deps = deps.with(|parts| parts.daily_brief = parts.daily_brief.clone().with_queue(queue, steps));
     }
     let clock = RequestClock { clock: Arc::new(SystemClock), header_counts: true };
     let surface = deps.settings.surface(Arc::new(clock), Arc::new(OsRandom), true);

@@ -86,8 +86,9 @@ impl House {
         settings.brief_runs_queue_url = None;
         let (table, queues) = (world.table_of(&embedded), embedded.connection());
         let own_clock = Arc::new(clock.clone());
-        let mut deps = Deps::with_queues(&table, &queues, settings, own_clock, Arc::new(OsRandom));
-        deps.webhooks = deps.webhooks.with_sender(Sender::new(names, guard));
+        let deps = Deps::with_queues(&table, &queues, settings, own_clock, Arc::new(OsRandom));
+        let sender = Sender::new(names, guard);
+        let deps = deps.with(|parts| parts.webhooks = parts.webhooks.clone().with_sender(sender));
         let request_clock = RequestClock { clock: Arc::new(clock.clone()), header_counts: true };
         let surface = deps.settings.surface(Arc::new(request_clock), Arc::new(OsRandom), true);
         let briefs = of_function("briefs", bespin_fn_briefs::routes(deps.clone()));
