@@ -20,7 +20,6 @@ export AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:${DYNAMODB_PORT:-$((port + 1))
 sqs=http://127.0.0.1:${SQS_PORT:-$((port + 2))}
 export AWS_ENDPOINT_URL_SQS=$sqs
 export BRIEF_RUNS_QUEUE_URL=$sqs/000000000000/bespin-brief-runs OUTBOX_QUEUE_URL=$sqs/000000000000/bespin-outbox
-unset PORT
 
 # The first event would wait for the whole build.
 # In the whole workspace, as cargo-lambda builds it: for one package alone other features are chosen, and all is built anew.

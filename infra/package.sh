@@ -32,6 +32,9 @@ done
 PATH=$(infra/tools.sh package):$PATH
 export PATH CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
 if command -v rustup >/dev/null; then rustup --quiet target add "$target"; fi
+# At a fixed address nothing has to be relocated at a start, which of time zones alone was 0.7 ms of 2.5. Stack, heap and
+# libraries still lie where chance puts them.
+export RUSTFLAGS="${RUSTFLAGS:-} -C relocation-model=static"
 # What cargo-lambda would add by itself is in the profile. Zips are where the template looks for them.
 cargo-lambda lambda build --locked --target "$target" --profile "$profile" --disable-optimizations \
   --output-format zip --lambda-dir "$PWD/target/lambda" "${packages[@]}" --bins

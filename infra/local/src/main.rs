@@ -1,5 +1,7 @@
 //! `make run`: the local cloud until Ctrl-C or SIGTERM.
 
+mod stop;
+
 use std::process::ExitCode;
 
 use bespin_local::{LocalError, LocalSettings, Server, banner};
@@ -18,7 +20,7 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), LocalError> {
     let settings = LocalSettings::from_lookup(|name| std::env::var(name).ok())?;
-    let asked_to_stop = bespin_web::asked_to_stop();
+    let asked_to_stop = stop::asked_to_stop();
     let server = Server::open(&settings).await?;
     println!("{}", banner(&server));
     server.serve(asked_to_stop).await?;

@@ -8,11 +8,10 @@ use std::{
     },
 };
 
-use bespin_primitives::{ApiKeyId, Clock, Random, TenantId, Timestamp, UserId};
+use bespin_primitives::{ApiKeyId, Cache, Clock, Random, TenantId, Timestamp, UserId, cache};
 use bespin_table::{
     Change, CommitError, Condition, Item, Key, Query, RetryPolicy, Row, Table, TableError, Transaction, keys,
 };
-use quick_cache::sync::Cache;
 
 use crate::{
     AccessError, Action, ApiKey, Caller, Credentials, KeyHash, Pepper, Role, ServedTenant, StoredKey, Tenant,
@@ -79,7 +78,7 @@ impl Access {
         pepper: Pepper,
         environment: String,
     ) -> Self {
-        let (callers, bearers) = (Cache::new(CACHED_CALLERS), Cache::new(CACHED_CALLERS));
+        let (callers, bearers) = (cache(CACHED_CALLERS), cache(CACHED_CALLERS));
         Self { table, clock, random, pepper, environment, callers, bearers, changes: AtomicU64::new(0) }
     }
 

@@ -251,7 +251,7 @@ impl Edge {
         Ok(Self { deps, surface })
     }
 
-    /// Serves one function's routes: in Lambda its events, elsewhere a port of this machine.
+    /// Serves one function's routes with the events of Lambda.
     pub async fn serve(self, routes: impl FnOnce(Deps) -> Router) -> Result<(), lambda_http::Error> {
         bespin_web::serve(self.surface.wrap(routes(self.deps))).await
     }

@@ -8,11 +8,10 @@ use std::sync::{
 use bespin_access::TenantScope;
 use bespin_audit::{Author, Changed};
 use bespin_policies::{CACHED_SECONDS, Project, Quotas};
-use bespin_primitives::{Clock, GrantId, Micros, TenantId, Timestamp};
+use bespin_primitives::{Cache, Clock, GrantId, Micros, TenantId, Timestamp, cache};
 use bespin_table::{
     Change, CommitError, Condition, Item, Key, Row, Slot, Table, TableError, Transaction, keys,
 };
-use quick_cache::sync::Cache;
 use serde_json::{Value, json};
 
 use crate::{
@@ -73,7 +72,7 @@ pub enum Issued {
 impl Grants {
     /// Over `table`; `clock` only ages what is remembered.
     pub fn new(table: Table, clock: Arc<dyn Clock>) -> Self {
-        let remembered = Remembered { live: Cache::new(CACHED_USERS), changes: AtomicU64::new(0) };
+        let remembered = Remembered { live: cache(CACHED_USERS), changes: AtomicU64::new(0) };
         Self { table, clock, remembered: Arc::new(remembered) }
     }
 

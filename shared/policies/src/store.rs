@@ -10,11 +10,10 @@ use std::{
 
 use bespin_access::TenantScope;
 use bespin_audit::{Author, Changed};
-use bespin_primitives::{Clock, TenantId, Timestamp};
+use bespin_primitives::{Cache, Clock, TenantId, Timestamp, cache};
 use bespin_table::{
     Change, CommitError, Condition, Item, Key, Query, Range, Row, Slot, Table, TableError, Transaction, keys,
 };
-use quick_cache::sync::Cache;
 use serde_json::Value;
 
 use crate::{
@@ -74,8 +73,8 @@ impl Policies {
     /// Over `table`; `clock` only ages what is remembered.
     pub fn new(table: Table, clock: Arc<dyn Clock>) -> Self {
         let remembered = Remembered {
-            quotas: Cache::new(CACHED_ANSWERS),
-            budgets: Cache::new(CACHED_ANSWERS),
+            quotas: cache(CACHED_ANSWERS),
+            budgets: cache(CACHED_ANSWERS),
             changes: AtomicU64::new(0),
         };
         Self { table, clock, remembered: Arc::new(remembered) }

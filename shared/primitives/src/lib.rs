@@ -6,6 +6,7 @@
 //! traits [`Clock`] and [`Random`].
 
 mod amount;
+mod cache;
 mod decimal;
 mod fault;
 mod id;
@@ -14,6 +15,7 @@ mod random;
 mod time;
 
 pub use amount::{Credits, PricePerCredit, RawUnits, Usd, WeightPerUnit};
+pub use cache::{Cache, cache};
 pub use decimal::{DecimalError, Micros};
 pub use fault::{Fault, FaultKind};
 pub use id::{

@@ -5,11 +5,10 @@ use std::{collections::HashMap, sync::Arc};
 use bespin_access::TenantAccess;
 use bespin_entitlements::{Admission, EntitlementError, admit};
 use bespin_metering::{Metering, Posting, Usage, post};
-use bespin_primitives::{BillingPeriod, Clock, Random, RequestId, Timestamp};
+use bespin_primitives::{BillingPeriod, Cache, Clock, Random, RequestId, Timestamp, cache};
 use bespin_table::{
     CommitError, Condition, Item, Key, Slot, StoredText, Table, TableError, Transaction, keys,
 };
-use quick_cache::sync::Cache;
 
 use crate::{
     Claim, Earlier, LeaseTerms, RecordError, idempotency::expiry, leased::Leases, refused::RefusedCharges,
@@ -139,7 +138,7 @@ pub struct Recorder {
 impl Recorder {
     /// Over `table`; `clock` only ages what is remembered.
     pub fn new(table: Table, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        let remembered = Cache::new(REMEMBERED_KEYS);
+        let remembered = cache(REMEMBERED_KEYS);
         let metering = Metering::new(table.clone());
         Self { table, metering, random, remembered, refused: RefusedCharges::new(clock), leases: None }
     }

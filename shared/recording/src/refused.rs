@@ -7,9 +7,8 @@ use std::sync::Arc;
 
 use bespin_entitlements::Admission;
 use bespin_metering::{MeteredEvent, Usage};
-use bespin_primitives::{Clock, TenantId, Timestamp};
+use bespin_primitives::{Cache, Clock, TenantId, Timestamp, cache};
 use bespin_table::{Key, keys};
-use quick_cache::sync::Cache;
 
 /// For how long a refusal is repeated from memory. What it tells of the use of others may be that old.
 pub(crate) const REPEATED_SECONDS: i64 = 1;
@@ -36,7 +35,7 @@ fn charged_event(tenant_id: TenantId, admission: &Admission) -> ChargedEvent {
 
 impl RefusedCharges {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, charges: Cache::new(REMEMBERED), unused: Cache::new(REMEMBERED) }
+        Self { clock, charges: cache(REMEMBERED), unused: cache(REMEMBERED) }
     }
 
     /// Remembers a refusal, with the key it came under and leaves unused.

@@ -49,5 +49,5 @@ pub use read::{
     Input, Read, boolean, clamped, code, date, decimal, email, float, integer, list, list_of, map_by, map_of,
     members, object, one_of, parsed, text,
 };
-pub use serve::{asked_to_stop, init_logging, serve};
+pub use serve::{init_logging, serve};
 pub use surface::{ProcessClock, Surface, TimeSource};

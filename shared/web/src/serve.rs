@@ -1,33 +1,25 @@
-//! The front door of a function's binary: Lambda, or a port of this machine.
+//! The front door of a function's binary.
 
 use std::env;
-use std::future::Future;
 use std::io::{self, IsTerminal};
-use std::net::{Ipv4Addr, SocketAddr};
 
 use axum::Router;
-use tokio::net::TcpListener;
 use tracing::Level;
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
-/// The port of a single function that runs outside of Lambda, unless `PORT` says otherwise.
-const DEFAULT_PORT: u16 = 8000;
+/// What starts a function's binary sets this to the address of its events.
+const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 
-/// Serves a router: in Lambda its events, elsewhere `127.0.0.1:$PORT` until Ctrl-C or SIGTERM. Fails when the port is
-/// no number or taken, or when the Lambda runtime ends.
+/// Serves a router with the events of Lambda, until its runtime ends. Fails at once where there are none: a server of ports
+/// is no part of a function, which `make invoke` starts as Lambda does.
 pub async fn serve(router: Router) -> Result<(), lambda_http::Error> {
-    if in_lambda() {
-        return lambda_http::run(router).await;
+    if !in_lambda() {
+        return Err(format!(
+            "{RUNTIME_API} is not set: this is a Lambda function; `make run` serves them all, `make invoke` runs one"
+        )
+        .into());
     }
-    let port = match env::var("PORT") {
-        Ok(port) => port.parse().map_err(|_| format!("PORT is not a port: {port}"))?,
-        Err(_) => DEFAULT_PORT,
-    };
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-    tracing::info!(address = %listener.local_addr()?, "listening");
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(asked_to_stop()).await?;
-    Ok(())
+    lambda_http::run(router).await
 }
 
 /// Sends the log to standard output: lines of JSON in Lambda, text for people elsewhere. `BESPIN_LOG`, or
@@ -52,35 +44,5 @@ pub fn init_logging() {
 }
 
 fn in_lambda() -> bool {
-    env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
-}
-
-/// Done at Ctrl-C or a polite kill. Both are heard from the call on, not only once the future is polled: whoever has
-/// read the banner may stop us at once.
-#[cfg(unix)]
-pub fn asked_to_stop() -> impl Future<Output = ()> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
-    let [interrupted, terminated] = signals.map(|heard| async {
-        match heard {
-            Ok(mut signal) => drop(signal.recv().await),
-            // What cannot be heard does not stop us.
-            Err(_) => std::future::pending().await,
-        }
-    });
-    async {
-        tokio::select! {
-            () = interrupted => {}
-            () = terminated => {}
-        }
-    }
-}
-
-/// Done at Ctrl-C.
-#[cfg(not(unix))]
-pub async fn asked_to_stop() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
+    env::var_os(RUNTIME_API).is_some()
 }

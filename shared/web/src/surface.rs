@@ -27,6 +27,8 @@ use crate::rate::RateLimiter;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const COST: HeaderName = HeaderName::from_static("x-cost");
+/// How many headers [`Edge::dress`] puts on an answer at most.
+const MOST_HEADERS: usize = 8;
 const TENANT_ID: &str = "x-tenant-id";
 const API_KEY: &str = "x-api-key";
 
@@ -176,6 +178,7 @@ impl Edge {
         let mut response = with_request_id(response, asked.request_id);
         let is_405 = response.status() == StatusCode::METHOD_NOT_ALLOWED;
         let headers = response.headers_mut();
+        headers.reserve(MOST_HEADERS);
         headers.insert(REQUEST_ID, visible(&asked.request_id.to_string()));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if ["/v1", "/api"].iter().any(|area| is_within(asked.uri.path(), area)) {

@@ -1,13 +1,14 @@
-//! A client that keeps its connections.
+//! A client that keeps its connections, and one that needs none.
 
 use std::{net::SocketAddr, sync::Arc};
 
-use axum::{body::Bytes, http::HeaderMap};
+use axum::{Router, body::Bytes, http::HeaderMap};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::{net::TcpStream, sync::Mutex};
+use tower::ServiceExt;
 
 use bespin_tests::Actor;
 
@@ -50,18 +51,7 @@ impl Client {
             None => self.connect().await,
         };
         connection.ready().await.expect("the product keeps its connections");
-        let mut request = hyper::Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", "localhost")
-            .header("content-type", "application/json")
-            .header("x-tenant-id", &actor.tenant_id)
-            .header("x-user-id", &actor.user_id)
-            .header("x-api-key", &actor.api_key);
-        if let Some(key) = key {
-            request = request.header("idempotency-key", key);
-        }
-        let response = connection.send_request(request.body(Full::new(body)).unwrap()).await.unwrap();
+        let response = connection.send_request(request(actor, (method, path), key, body)).await.unwrap();
         let (parts, text) = response.into_parts();
         let answered = parts.status.as_u16();
         let text = text.collect().await.unwrap().to_bytes();
@@ -90,4 +80,48 @@ impl Client {
         tokio::spawn(connection);
         sender
     }
+}
+
+/// A client in the product's own process: its requests go to the router as Lambda's events do, through no socket.
+#[derive(Clone)]
+pub(crate) struct Inside(Router);
+
+impl Inside {
+    pub(crate) fn new(router: Router) -> Self {
+        Self(router)
+    }
+
+    /// Sends a request of an actor; its answer has to have this status.
+    pub(crate) async fn send(
+        &self,
+        actor: &Actor,
+        route: (&str, &str),
+        key: Option<String>,
+        body: Bytes,
+        status: u16,
+    ) -> Bytes {
+        let response = self.0.clone().oneshot(request(actor, route, key, body)).await.unwrap();
+        assert_eq!(response.status().as_u16(), status, "{route:?}");
+        response.into_body().collect().await.unwrap().to_bytes()
+    }
+}
+
+fn request(
+    actor: &Actor,
+    (method, path): (&str, &str),
+    key: Option<String>,
+    body: Bytes,
+) -> hyper::Request<Full<Bytes>> {
+    let mut request = hyper::Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", "localhost")
+        .header("content-type", "application/json")
+        .header("x-tenant-id", &actor.tenant_id)
+        .header("x-user-id", &actor.user_id)
+        .header("x-api-key", &actor.api_key);
+    if let Some(key) = key {
+        request = request.header("idempotency-key", key);
+    }
+    request.body(Full::new(body)).unwrap()
 }

@@ -95,8 +95,7 @@ async fn over_tls_the_host_must_prove_that_it_is_the_one_of_the_url() {
             roots.add(authority.to_vec().into()).unwrap();
         }
         let sender = Sender::new(Arc::clone(&names) as _, guard).trusting(roots);
-        house.deps =
-            house.deps.with(|parts| parts.webhooks = parts.webhooks.clone().with_sender(sender));
+        house.deps = house.deps.with(|parts| parts.webhooks = parts.webhooks.clone().with_sender(sender));
         let tenant = house.tenant(1, &format!("https://{host}.localhost:{}/hooks", receiver.port)).await;
         house.send(tenant.admin.post(&format!("{WEBHOOK}/test"))).await.expect(202);
         house.settle().await;
