@@ -111,7 +111,8 @@ impl Observation {
         if !self.lists(kind) {
             return Ok(None);
         }
-        let bounds = Bounds { rows: MAX_COUNTED, reads: COUNTING_READS, ..Bounds::default() };
+        let bounds =
+            Bounds { rows: MAX_COUNTED, reads: COUNTING_READS, counts_only: true, ..Bounds::default() };
         let walk = Walk::new(self, access, kind, now, bounds);
         let page = match kind {
             Kind::Tenants => walk.from(None, None).await?,

@@ -1,11 +1,18 @@
 //! The front door of a function's binary.
 
 use std::env;
+use std::future::Future;
 use std::io::{self, IsTerminal};
+use std::pin::Pin;
 
 use axum::Router;
+use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
+use tower::ServiceExt;
 use tracing::Level;
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
+
+use crate::problem::Problem;
 
 /// What starts a function's binary sets this to the address of its events.
 const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
@@ -19,7 +26,39 @@ pub async fn serve(router: Router) -> Result<(), lambda_http::Error> {
         )
         .into());
     }
-    lambda_http::run(router).await
+    lambda_http::run(ServiceExt::<lambda_http::Request>::map_response(router, Outgoing)).await
+}
+
+/// An answer on its way to Lambda, which takes bytes as text where they are UTF-8, and as base64 otherwise.
+///
+/// `lambda_http` would tell text by its content type, and decode it by any encoding of the web. All our text is UTF-8, and
+/// the tables of the others are a tenth of a MB in each zip. It would also panic over a body that breaks off.
+struct Outgoing(Response);
+
+impl lambda_http::IntoResponse for Outgoing {
+    fn into_response(
+        self,
+    ) -> Pin<Box<dyn Future<Output = http::Response<lambda_http::Body>> + Send + 'static>> {
+        Box::pin(async move {
+            let (parts, body) = self.0.into_parts();
+            match body.collect().await {
+                Ok(body) => http::Response::from_parts(parts, lambda_body(body.to_bytes().into())),
+                Err(error) => {
+                    tracing::error!(%error, "the body of an answer broke off");
+                    let (parts, ()) = Problem::internal_error().into_response().map(|_| ()).into_parts();
+                    let text = Problem::internal_error().to_json(None).to_string();
+                    http::Response::from_parts(parts, lambda_http::Body::Text(text))
+                }
+            }
+        })
+    }
+}
+
+fn lambda_body(bytes: Vec<u8>) -> lambda_http::Body {
+    match String::from_utf8(bytes) {
+        Ok(text) => lambda_http::Body::Text(text),
+        Err(error) => lambda_http::Body::Binary(error.into_bytes()),
+    }
 }
 
 /// Sends the log to standard output: lines of JSON in Lambda, text for people elsewhere. `BESPIN_LOG`, or
@@ -45,4 +84,40 @@ pub fn init_logging() {
 
 fn in_lambda() -> bool {
     env::var_os(RUNTIME_API).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use axum::body::Body;
+    use bytes::Bytes;
+    use futures::stream;
+    use lambda_http::IntoResponse as _;
+
+    use super::*;
+
+    async fn sent(body: Body) -> http::Response<lambda_http::Body> {
+        Outgoing(Response::new(body)).into_response().await
+    }
+
+    #[tokio::test]
+    async fn what_is_utf_8_goes_as_text_and_all_else_as_base64() {
+        let text = sent(Body::from("Gr\u{fc}\u{df}e")).await;
+        assert_eq!(text.body(), &lambda_http::Body::Text("Gr\u{fc}\u{df}e".to_owned()));
+
+        let picture = sent(Body::from(vec![0x89, b'P', b'N', b'G'])).await;
+        assert_eq!(picture.body(), &lambda_http::Body::Binary(vec![0x89, b'P', b'N', b'G']));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_off_is_a_failure_and_not_half_an_answer() {
+        let parts = [Ok(Bytes::from_static(b"half")), Err(io::Error::other("the store went away"))];
+
+        let answer = sent(Body::from_stream(stream::iter(parts))).await;
+
+        assert_eq!(answer.status(), 500);
+        let lambda_http::Body::Text(text) = answer.body() else { unreachable!("a problem is text") };
+        assert!(text.contains(r#""error":"internal_error""#), "{text}");
+    }
 }
