@@ -23,6 +23,9 @@ use crate::{
 
 /// How many tenants, users, KPIs, months or conversations are read ahead at a time.
 const AHEAD: usize = 25;
+/// How many rows one read asks for at most. All kinds are counted side by side, so what each reads at a time is held as often
+/// as there are kinds.
+const AT_ONCE: usize = 250;
 /// How many reads a page of all tenants is: their partitions.
 const READS_OF_TENANTS: usize = 16;
 /// How many items one look through the table takes.
@@ -178,7 +181,7 @@ impl<'a> Walk<'a> {
         let wanted = self.bounds.rows.saturating_sub(self.rows.len()) + 1;
         let Some(top) = self.open.last() else { return Ok(()) };
         let (level, after) = (top.level, top.step.behind.clone());
-        let limit = if level.leads_on(self.kind) { wanted.min(AHEAD) } else { wanted };
+        let limit = wanted.min(if level.leads_on(self.kind) { AHEAD } else { AT_ONCE });
         self.reads += if level == Level::Tenants { READS_OF_TENANTS } else { 1 };
         let (mut nodes, more) = self.items(level, after, limit).await?;
         if self.bounds.counts_only {

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::handler::Handler;
-use axum::routing::{MethodFilter, on};
+use axum::routing::{MethodFilter, MethodRouter};
 use http::Method;
 
 use crate::describe::Operation;
@@ -107,9 +107,24 @@ impl<S, A: Api<S>> Api<S> for Under<'_, A> {
     }
 }
 
-/// Serves what it takes in.
+/// Serves what it takes in: the handlers of each path, by method. A router is made of them in the end, because one that grows
+/// route by route is rebuilt for each.
 #[derive(Debug)]
-pub struct Routes<S>(Router<S>);
+pub struct Routes<S>(Vec<(String, MethodRouter<S>)>);
+
+impl<S: Clone + Send + Sync + 'static> Routes<S> {
+    fn add<H, T>(&mut self, method: Method, path: &str, handler: H)
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        // Every method that routes are told with has a filter; one that had none would be served by no route.
+        let Ok(filter) = MethodFilter::try_from(method) else { return };
+        let known = self.0.iter().position(|(known, _)| known == path);
+        let methods = known.map(|at| self.0.swap_remove(at).1).unwrap_or_default();
+        self.0.push((path.to_owned(), methods.on(filter, handler)));
+    }
+}
 
 impl<S: Clone + Send + Sync + 'static> Api<S> for Routes<S> {
     fn route<H, T>(&mut self, method: Method, path: &str, handler: H, _: fn() -> Operation)
@@ -117,9 +132,7 @@ impl<S: Clone + Send + Sync + 'static> Api<S> for Routes<S> {
         H: Handler<T, S>,
         T: 'static,
     {
-        // Every method that routes are told with has a filter; one that had none would be served by no route.
-        let Ok(filter) = MethodFilter::try_from(method) else { return };
-        self.0 = std::mem::take(&mut self.0).route(path, on(filter, handler));
+        self.add(method, path, handler);
     }
 
     fn alias<H, T>(&mut self, method: Method, path: &str, handler: H, _: &str)
@@ -127,16 +140,15 @@ impl<S: Clone + Send + Sync + 'static> Api<S> for Routes<S> {
         H: Handler<T, S>,
         T: 'static,
     {
-        let Ok(filter) = MethodFilter::try_from(method) else { return };
-        self.0 = std::mem::take(&mut self.0).route(path, on(filter, handler));
+        self.add(method, path, handler);
     }
 }
 
 /// The router of what a function tells.
 pub fn router<S: Clone + Send + Sync + 'static>(api: impl FnOnce(&mut Routes<S>)) -> Router<S> {
-    let mut routes = Routes(Router::new());
+    let mut routes = Routes(Vec::new());
     api(&mut routes);
-    routes.0
+    routes.0.into_iter().fold(Router::new(), |router, (path, methods)| router.route(&path, methods))
 }
 
 /// One route with its promises.
