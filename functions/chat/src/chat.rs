@@ -2,13 +2,14 @@
 
 use axum::{extract::State, http::StatusCode};
 use bespin_access::{Action, TenantAccess};
-use bespin_conversations::{Conversation, Exchange};
+use bespin_conversations::{Conversation, Exchange, Reply};
 use bespin_edge::Deps;
 use bespin_entitlements::{Admission, Capability, EntitlementError, Standing};
 use bespin_metering::MeteredEvent;
-use bespin_primitives::ConversationId;
+use bespin_primitives::{ConversationId, MessageId, RequestId};
 use bespin_recording::{Claim, Fingerprint, Look, RecordError, Recording};
 use bespin_web::{Answer, Body, Call, Problem, Read, text};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::{intent::Intent, not_found, reply};
@@ -146,14 +147,29 @@ impl Asking<'_> {
             }
         };
         deps.conversations.say(&mut recording.transaction, access, conversation_id, exchange).await?;
-        let answer = json!({
-            "request_id": call.request_id, "conversation_id": conversation_id,
-            "assistant_message": {
-                "message_id": exchange.reply_id, "content": exchange.reply.content, "cards": exchange.reply.cards,
-            },
-        })
-        .to_string();
+        let answer = Answered {
+            request_id: call.request_id,
+            conversation_id,
+            assistant_message: Message { message_id: exchange.reply_id, reply: &exchange.reply },
+        };
+        // Ids, text and values always have a text of JSON.
+        let answer = serde_json::to_string(&answer).unwrap_or_default();
         let recording = recorder.keep_answer(recording, claim, &answer).await?;
         Ok(recorder.commit(recording).await?.or(answer))
     }
+}
+
+/// What a question is answered with (gateway.md 10.4).
+#[derive(Serialize)]
+struct Answered<'a> {
+    request_id: RequestId,
+    conversation_id: ConversationId,
+    assistant_message: Message<'a>,
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    message_id: MessageId,
+    #[serde(flatten)]
+    reply: &'a Reply,
 }

@@ -2,10 +2,13 @@
 
 use bespin_primitives::{MessageId, Random, Timestamp};
 use bespin_table::{Item, StoredText, TableError};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// What is answered: a sentence, and cards that clients show as they like.
-#[derive(Debug, Clone, PartialEq, Default)]
+///
+/// As JSON `{"content": "Found 1 KPI(s):", "cards": [{"type": "kpi"}]}`, which is also how it is stored.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Reply {
     /// For people.
     pub content: String,
@@ -20,7 +23,8 @@ impl Reply {
     }
 
     pub(crate) fn text(&self) -> String {
-        json!({"content": self.content, "cards": self.cards}).to_string()
+        // Text and values always have a text of JSON.
+        serde_json::to_string(self).unwrap_or_default()
     }
 
     pub(crate) fn parse(text: &str) -> Option<Self> {

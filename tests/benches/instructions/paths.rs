@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use axum::{Router, routing::post};
+use axum::{Router, body::Body, http::Request, routing::post};
 use bespin_access::TenantAccess;
 use bespin_briefs::{BriefOrder, Movement, content};
 use bespin_entitlements::{Capability, Standing, admit};
@@ -19,11 +19,13 @@ use bespin_primitives::{
 use bespin_recording::{Claim, Fingerprint, Recording};
 use bespin_table::{Item, Row, keys};
 use bespin_testing::StoppedClock;
-use bespin_tests::{World, noon};
+use bespin_tests::{Actor, World, noon};
 use bespin_web::Call;
 use futures::FutureExt;
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
+use tower::ServiceExt;
 
 use crate::counter::counted;
 
@@ -35,7 +37,14 @@ pub(crate) struct Path {
     make: fn() -> Box<dyn FnMut()>,
 }
 
-pub(crate) const PATHS: [Path; 11] = [
+pub(crate) const PATHS: [Path; 14] = [
+    Path { name: "health, from request to answer", times: 500, make: || answered("GET", "/healthz") },
+    Path {
+        name: "replay of a tool call, from request to answer",
+        times: 200,
+        make: || answered("POST", INVOKE),
+    },
+    Path { name: "its read of the store", times: 200, make: replay_read },
     Path { name: "tool call, from standing to transaction", times: 1_000, make: tool_call },
     Path { name: "fingerprint of a tool call", times: 1_000, make: || fingerprint(1) },
     Path { name: "fingerprint of 100 objects", times: 100, make: || fingerprint(100) },
@@ -74,6 +83,56 @@ fn in_a_world<T>(ask: impl AsyncFnOnce(World) -> T) -> T {
     runtime.block_on(async { ask(World::open_at(World::settings(), clock, Arc::new(random())).await).await })
 }
 
+const INVOKE: &str = "/v1/tools/invoke";
+const KEY: &str = "the same";
+
+/// A request of a caller that the process knows, under a key whose answer is kept, with all that surrounds a route. What the
+/// embedded store does is in it.
+fn answered(method: &'static str, path: &'static str) -> Box<dyn FnMut()> {
+    let (runtime, (router, tenant)) = with_a_tenant(async |world, tenant| (world.router(), tenant));
+    Box::new(move || {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("content-type", "application/json")
+            .header("x-tenant-id", &tenant.tenant_id)
+            .header("x-user-id", &tenant.user_id)
+            .header("x-api-key", &tenant.api_key)
+            .header("idempotency-key", KEY)
+            .body(Body::from(r#"{"tool_name":"echo","payload":{"text":"hi"}}"#))
+            .unwrap();
+        let answer = runtime.block_on(router.clone().oneshot(request)).unwrap();
+        assert_eq!(answer.status(), 200);
+        black_box(runtime.block_on(answer.into_body().collect()).unwrap());
+    })
+}
+
+/// What a replay reads, asked for by the same client.
+fn replay_read() -> Box<dyn FnMut()> {
+    let (runtime, (table, row)) = with_a_tenant(async |world, tenant| {
+        let payload = json!({"text": "hi"});
+        tenant.invoke(KEY, "echo", &payload).send().await.expect(200);
+        let access = tenant.access().await;
+        let fingerprint = Fingerprint::of(&json!({"tool_name": "echo", "payload": payload}));
+        (world.deps().table.clone(), Claim::new(&access, INVOKE, KEY, fingerprint).row())
+    });
+    Box::new(move || {
+        black_box(runtime.block_on(table.get(row.clone())).unwrap().expect("the call is kept"));
+    })
+}
+
+/// A runtime, and what `ask` makes of a new tenant in it.
+fn with_a_tenant<T>(ask: impl AsyncFnOnce(&World, Actor) -> T) -> (Runtime, T) {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let clock = Arc::new(StoppedClock::at(noon()));
+    let asked = runtime.block_on(async {
+        let world = World::open_at(World::settings(), clock, Arc::new(random())).await;
+        let tenant = world.tenant().await;
+        ask(&world, tenant).await
+    });
+    (runtime, asked)
+}
+
 /// A tenant that has used something already, with its counters.
 async fn a_tenant(world: &World) -> (TenantAccess, Usage) {
     let admin = world.tenant().await;
@@ -98,7 +157,7 @@ fn tool_call() -> Box<dyn FnMut()> {
     Box::new(move || {
         let (access, usage) = &tenants[turn.next().unwrap()];
         let standing = Standing::entitled(access, &catalogue, Capability::Tools, noon()).unwrap();
-        let claim = Claim::new(access, "/v1/tools/invoke", "call-1", Fingerprint::of(&body));
+        let claim = Claim::new(access, INVOKE, "call-1", Fingerprint::of(&body));
         let admission = standing.admission(MeteredEvent::ToolInvocation, 1).unwrap();
         admit(&admission, usage).unwrap();
         let recording = Recording::new(access, RequestId::random(&random), noon());
