@@ -2,12 +2,13 @@
 //! `chat` are not asked for.
 
 use bespin_access::TenantAccess;
-use bespin_conversations::Reply;
+use bespin_conversations::{Cards, Reply};
 use bespin_edge::Deps;
-use bespin_kpi::{Kpi, KpiError};
+use bespin_kpi::{Kpi, KpiError, Point, SeriesHead};
 use bespin_notifications::Notification;
-use bespin_primitives::parse_date;
+use bespin_primitives::{KpiId, parse_date};
 use bespin_web::Problem;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::intent::Intent;
@@ -64,7 +65,7 @@ async fn brief(date: Option<&str>, deps: &Deps, access: &TenantAccess) -> Result
         "type": "brief", "date": date, "brief_id": brief["brief_id"], "summary": content["summary"].take(),
         "highlights": content["highlights"].take(),
     });
-    Ok(Reply { content: format!("Here's your brief for {date}:"), cards: vec![card] })
+    Ok(Reply { content: format!("Here's your brief for {date}:"), cards: Cards::of(&[card]) })
 }
 
 async fn outbox(deps: &Deps, access: &TenantAccess) -> Result<Reply, Problem> {
@@ -79,7 +80,7 @@ async fn outbox(deps: &Deps, access: &TenantAccess) -> Result<Reply, Problem> {
         })
     };
     let content = format!("Found {} notification(s) in your outbox:", notifications.len());
-    Ok(Reply { content, cards: notifications.iter().map(card).collect() })
+    Ok(Reply { content, cards: Cards::of(&notifications.iter().map(card).collect::<Vec<_>>()) })
 }
 
 /// The KPI of a name, whole and in any case; of several the oldest.
@@ -100,7 +101,7 @@ async fn one_kpi(name: &str, deps: &Deps, access: &TenantAccess) -> Result<Reply
         "latest": change.latest(), "start": change.start(), "delta_abs": change.delta_abs(),
         "delta_pct": change.delta_pct(),
     });
-    Ok(Reply { content: format!("Summary for KPI '{}':", kpi.name), cards: vec![card] })
+    Ok(Reply { content: format!("Summary for KPI '{}':", kpi.name), cards: Cards::of(&[card]) })
 }
 
 /// All KPIs by name, then id, the first of them with their newest points.
@@ -113,11 +114,23 @@ async fn all_kpis(deps: &Deps, access: &TenantAccess) -> Result<Reply, Problem> 
     kpis.sort_by(|one, other| one.name.cmp(&other.name).then(one.id.cmp(&other.id)));
     kpis.truncate(MAX_KPIS);
     let kpis = deps.kpis.with_heads(access, kpis).await?;
-    let cards = kpis.iter().map(|(kpi, head)| {
-        json!({
-            "type": "kpi", "kpi_id": kpi.id, "name": kpi.name, "unit": kpi.unit,
-            "latest": head.as_ref().map(|head| json!(head.latest())),
-        })
-    });
-    Ok(Reply { content, cards: cards.collect() })
+    let cards: Vec<_> = kpis.iter().map(|(kpi, head)| KpiCard::of(kpi, head.as_ref())).collect();
+    Ok(Reply { content, cards: Cards::of(&cards) })
+}
+
+/// A KPI and its newest point.
+#[derive(Serialize)]
+struct KpiCard<'a> {
+    r#type: &'static str,
+    kpi_id: KpiId,
+    name: &'a str,
+    unit: Option<&'a str>,
+    latest: Option<&'a Point>,
+}
+
+impl<'a> KpiCard<'a> {
+    fn of(kpi: &'a Kpi, head: Option<&'a SeriesHead>) -> Self {
+        let latest = head.map(SeriesHead::latest);
+        Self { r#type: "kpi", kpi_id: kpi.id, name: &kpi.name, unit: kpi.unit.as_deref(), latest }
+    }
 }

@@ -2,35 +2,59 @@
 
 use bespin_primitives::{MessageId, Random, Timestamp};
 use bespin_table::{Item, StoredText, TableError};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
 /// What is answered: a sentence, and cards that clients show as they like.
 ///
 /// As JSON `{"content": "Found 1 KPI(s):", "cards": [{"type": "kpi"}]}`, which is also how it is stored.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Reply {
     /// For people.
     pub content: String,
     /// Each with a `type`.
-    pub cards: Vec<Value>,
+    pub cards: Cards,
 }
 
 impl Reply {
     /// An answer without cards.
     pub fn plain(content: impl Into<String>) -> Self {
-        Self { content: content.into(), cards: Vec::new() }
+        Self { content: content.into(), cards: Cards::default() }
     }
 
     pub(crate) fn text(&self) -> String {
-        // Text and values always have a text of JSON.
+        // Texts always have a text of JSON.
         serde_json::to_string(self).unwrap_or_default()
     }
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let mut reply: Value = serde_json::from_str(text).ok()?;
-        let Value::Array(cards) = reply.get_mut("cards")?.take() else { return None };
-        Some(Self { content: reply.get("content")?.as_str()?.to_owned(), cards })
+        serde_json::from_str(text).ok().filter(|reply: &Self| reply.cards.0.get().starts_with('['))
+    }
+}
+
+/// The cards of an answer, as the text of a JSON array: so they are answered, kept for a retry and stored without being told
+/// anew.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Cards(Box<RawValue>);
+
+impl Cards {
+    /// Cards that have a text of JSON, which a map with other keys than text would not: what has none is `null`, and no cards.
+    pub fn of<T: Serialize>(cards: &[T]) -> Self {
+        Self(to_raw_value(cards).unwrap_or_else(|_| RawValue::NULL.to_owned()))
+    }
+}
+
+impl Default for Cards {
+    fn default() -> Self {
+        Self::of::<()>(&[])
+    }
+}
+
+impl PartialEq for Cards {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get()
     }
 }
 

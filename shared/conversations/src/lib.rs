@@ -10,5 +10,5 @@ mod exchange;
 mod store;
 
 pub use conversation::{Conversation, MAX_TITLE};
-pub use exchange::{Exchange, Reply};
+pub use exchange::{Cards, Exchange, Reply};
 pub use store::{Conversations, Listing, MAX_MESSAGES};
