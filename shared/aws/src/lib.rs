@@ -152,6 +152,13 @@ impl Endpoints {
     fn any(&self) -> bool {
         self.dynamodb.is_some() || self.sqs.is_some()
     }
+
+    /// Whether no call needs TLS.
+    fn are_plain(&self) -> bool {
+        let is_plain =
+            |endpoint: &Option<String>| endpoint.as_ref().is_some_and(|url| url.starts_with("http://"));
+        is_plain(&self.dynamodb) && is_plain(&self.sqs)
+    }
 }
 
 fn endpoint(
@@ -196,7 +203,9 @@ fn lean_http_client(trusted: TrustStore) -> SharedHttpClient {
 }
 
 fn trusted(endpoints: &Endpoints, region: &str) -> TrustStore {
-    if is_signed_by_amazon(endpoints, region) {
+    if endpoints.are_plain() {
+        TrustStore::empty()
+    } else if is_signed_by_amazon(endpoints, region) {
         TrustStore::empty().with_pem_certificate(AMAZON_ROOTS)
     } else {
         TrustStore::default()
@@ -241,6 +250,10 @@ mod tests {
         assert!(is_signed_by_amazon(&given(&[]), "us-gov-east-1"));
         assert!(!is_signed_by_amazon(&given(&[]), "cn-north-1"));
         assert!(!is_signed_by_amazon(&given(&[]), "us-iso-east-1"));
+        assert!(!given(&[]).are_plain());
+        assert!(given(&[("AWS_ENDPOINT_URL", "http://127.0.0.1:8001")]).are_plain());
+        assert!(!given(&[("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:8002")]).are_plain());
+        assert!(!given(&[("AWS_ENDPOINT_URL", "https://stores.example")]).are_plain());
         assert!(!is_signed_by_amazon(
             &given(&[("AWS_ENDPOINT_URL_SQS", "https://queues.example")]),
             "eu-west-1"
