@@ -84,7 +84,7 @@ impl Connection {
     /// stores ask for a signature but do not check it. Half a key is always an error.
     ///
     /// AWS itself is trusted by the roots of Amazon alone, which are compiled in: to read the 140 of a machine can take longer
-    /// than all else that a function does at its start. Another endpoint, or a region with authorities of its own, is trusted by
+    /// than all else that a function does at its start. Where both endpoints speak plain HTTP no root is read. Another endpoint, or a region with authorities of its own, is trusted by
     /// the roots of the machine.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConnectionError> {
         let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());

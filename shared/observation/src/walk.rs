@@ -62,7 +62,9 @@ impl Node {
     /// Forgets what its rows hold.
     fn empty(&mut self) {
         if let Self::Rows(rows, _) = self {
-            rows.iter_mut().for_each(|row| *row = Row::new());
+            for row in rows {
+                *row = Row::new();
+            }
         }
     }
 }
@@ -186,7 +188,9 @@ impl<'a> Walk<'a> {
         let (mut nodes, more) = self.items(level, after, limit).await?;
         if self.bounds.counts_only {
             // All kinds are counted side by side, and their rows together would be more than all else that a function holds.
-            nodes.iter_mut().for_each(Node::empty);
+            for node in &mut nodes {
+                node.empty();
+            }
         }
         if let Some(top) = self.open.last_mut() {
             top.ahead = nodes.into();
