@@ -22,7 +22,6 @@ NOT_GIVEN = {
     "STRIPE_WEBHOOK_SECRET_PREVIOUS": "the secret may hold several, separated by commas",
     "WEBHOOKS_ALLOW_LOOPBACK": "for the local cloud only",
     "RUST_LOG": "BESPIN_LOG says it",
-    "PORT": "outside of Lambda only",
     "AWS_ENDPOINT_URL": "for other stores than AWS",
     "AWS_ENDPOINT_URL_DYNAMODB": "the same",
     "AWS_ENDPOINT_URL_SQS": "the same",
@@ -159,7 +158,7 @@ class Functions(unittest.TestCase):
 class Environment(unittest.TestCase):
     def test_what_is_given_is_read_and_what_is_read_is_given(self):
         code = "\n".join((ROOT / "shared" / path).read_text().split("#[cfg(test)]")[0] for path in READERS)
-        read = set(re.findall(r'"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|PORT)"', code))
+        read = set(re.findall(r'"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"', code))
         given = {v for _, properties in FUNCTIONS.values() for v in template.variables(TEMPLATE, properties)}
         self.assertEqual(given - read, set(), "given and never read")
         self.assertEqual(read - given, set(NOT_GIVEN), "read and not given")
