@@ -40,8 +40,9 @@ impl Reply {
 pub struct Cards(Box<RawValue>);
 
 impl Cards {
-    /// Cards that have a text of JSON, which a map with other keys than text would not: what has none is `null`, and no cards.
+    /// The text of these cards.
     pub fn of<T: Serialize>(cards: &[T]) -> Self {
+        // Only a map whose keys are no text has no text of JSON, and no card holds one.
         Self(to_raw_value(cards).unwrap_or_else(|_| RawValue::NULL.to_owned()))
     }
 }

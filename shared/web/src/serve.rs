@@ -6,7 +6,8 @@ use std::io::{self, IsTerminal};
 use std::pin::Pin;
 
 use axum::Router;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 use tracing::Level;
@@ -40,12 +41,18 @@ impl lambda_http::IntoResponse for Outgoing {
         self,
     ) -> Pin<Box<dyn Future<Output = http::Response<lambda_http::Body>> + Send + 'static>> {
         Box::pin(async move {
-            let (parts, body) = self.0.into_parts();
+            let (mut parts, body) = self.0.into_parts();
             match body.collect().await {
                 Ok(body) => http::Response::from_parts(parts, lambda_body(body.to_bytes().into())),
                 Err(error) => {
                     tracing::error!(%error, "the body of an answer broke off");
-                    let (parts, ()) = Problem::internal_error().into_response().map(|_| ()).into_parts();
+                    // What every answer has stays; what was said of this body goes.
+                    parts.status = StatusCode::INTERNAL_SERVER_ERROR;
+                    for of_body in [header::CONTENT_LENGTH, header::CONTENT_DISPOSITION] {
+                        parts.headers.remove(of_body);
+                    }
+                    let json = HeaderValue::from_static("application/json");
+                    parts.headers.insert(header::CONTENT_TYPE, json);
                     let text = Problem::internal_error().to_json(None).to_string();
                     http::Response::from_parts(parts, lambda_http::Body::Text(text))
                 }
@@ -114,10 +121,17 @@ mod tests {
     async fn a_body_that_breaks_off_is_a_failure_and_not_half_an_answer() {
         let parts = [Ok(Bytes::from_static(b"half")), Err(io::Error::other("the store went away"))];
 
-        let answer = sent(Body::from_stream(stream::iter(parts))).await;
+        let mut response = Response::new(Body::from_stream(stream::iter(parts)));
+        response.headers_mut().insert("x-request-id", HeaderValue::from_static("kept"));
+        response.headers_mut().insert("content-disposition", HeaderValue::from_static("attachment"));
+
+        let answer = Outgoing(response).into_response().await;
 
         assert_eq!(answer.status(), 500);
-        let lambda_http::Body::Text(text) = answer.body() else { unreachable!("a problem is text") };
-        assert!(text.contains(r#""error":"internal_error""#), "{text}");
+        assert_eq!(answer.headers()["x-request-id"], "kept");
+        assert_eq!(answer.headers()["content-type"], "application/json");
+        assert!(!answer.headers().contains_key("content-disposition"));
+        let told: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+        assert_eq!(told["error"], "internal_error");
     }
 }

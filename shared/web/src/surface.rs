@@ -211,13 +211,13 @@ async fn remember_route(request: Request, next: Next) -> Response {
     response
 }
 
-/// Leads from `/v1/kpis/` to `/v1/kpis`. A path that begins with two slashes, or slash and backslash, would
-/// lead a browser to another host, so it leads nowhere.
 /// Whether a path is that of an area or one below it.
 fn is_within(path: &str, area: &str) -> bool {
     path.strip_prefix(area).is_some_and(|below| below.is_empty() || below.starts_with('/'))
 }
 
+/// Leads from `/v1/kpis/` to `/v1/kpis`. A path that begins with two slashes, or slash and backslash, would
+/// lead a browser to another host, so it leads nowhere.
 fn without_trailing_slash(uri: &Uri) -> Option<Response> {
     let path = uri.path().strip_suffix('/')?.trim_end_matches('/');
     if path.is_empty() || path.starts_with("//") || path.contains('\\') {
